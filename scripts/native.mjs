@@ -1,0 +1,21 @@
+// hnswlib-node ships no prebuilt binary. Its own install script downloads Node's headers, which fails where only a
+// package registry is reachable, so it is denied (package.json, allowScripts) and the addon is built here instead,
+// against the headers that lie beside the running node when there are any.
+import { spawnSync } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+
+const addonFolder = join('node_modules', 'hnswlib-node');
+const nodePrefix = dirname(dirname(process.execPath));
+
+if (!existsSync(addonFolder)) process.exit(0); // a lock-file-only install runs this script too
+if (existsSync(join(addonFolder, 'build', 'Release', 'addon.node'))) process.exit(0);
+
+const args = ['rebuild', '--release'];
+if (existsSync(join(nodePrefix, 'include', 'node', 'node_api.h'))) args.push(`--nodedir=${nodePrefix}`);
+const build = spawnSync('node-gyp', args, {
+  cwd: addonFolder,
+  stdio: 'inherit',
+  shell: process.platform === 'win32',
+});
+process.exit(build.status ?? 1);

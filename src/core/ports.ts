@@ -1,0 +1,169 @@
+import type {
+  Attributes,
+  CoverFeatures,
+  CoverRecord,
+  Filter,
+  ImageTokens,
+  ModelRef,
+  Signals,
+  Thumbnail,
+} from './types.ts';
+
+/**
+ * What the rooms need of each other. `ranking` and `indexing` are written against these interfaces alone;
+ * `services.ts` decides what stands behind them.
+ */
+
+export interface EncodedQuery {
+  readonly embedding: Float32Array;
+  /** True when the query had more tokens than the model's context holds and was cut. */
+  readonly truncated: boolean;
+  readonly timings: { readonly tokenizeMs: number; readonly queueMs: number; readonly embedMs: number };
+}
+
+export interface QueryEncoder {
+  readonly model: ModelRef;
+  /** Rejects with `overloaded` when its queue is full and `cancelled`/`deadline_exceeded` when the signal fires first. */
+  encode(text: string, signal: AbortSignal): Promise<EncodedQuery>;
+}
+
+export interface DecodedImage {
+  readonly features: CoverFeatures;
+  readonly thumbnail: Thumbnail;
+}
+
+export interface CoverEncoder {
+  readonly model: ModelRef;
+  /** Rejects with `undecodable_image`, `unsupported_image` or `image_too_large` for a picture that cannot be used. */
+  encode(imageBytes: Uint8Array, signal: AbortSignal): Promise<DecodedImage>;
+}
+
+/** A query in the form the cross-encoder wants it; made once per query, used for every chunk. */
+export interface PreparedQuery {
+  readonly tokenIds: readonly number[];
+}
+
+export interface CrossEncoder {
+  readonly model: ModelRef;
+  /** Names of the signals that `score` adds to a cover's own. */
+  readonly signals: readonly string[];
+  prepare(text: string): PreparedQuery;
+  /** Pairs that one call should hold at most. */
+  readonly chunkSize: number;
+  /** Milliseconds that a chunk of `pairs` is expected to take now, queueing included. */
+  estimateMs(pairs: number): number;
+  /** One Signals per image, in order. Cancelled work is dropped before it costs. */
+  score(query: PreparedQuery, images: readonly ImageTokens[], signal: AbortSignal): Promise<readonly Signals[]>;
+}
+
+export interface RecallQuery {
+  readonly embedding: Float32Array;
+  readonly k: number;
+  readonly filter?: Filter;
+  /** Rank only these covers, by exact cosine. */
+  readonly candidates?: readonly string[];
+}
+
+export interface Neighbor {
+  readonly id: string;
+  readonly cosine: number;
+}
+
+export interface RecallResult {
+  /** By cosine, highest first; of equal cosines the smaller id first. */
+  readonly neighbors: readonly Neighbor[];
+  /** Candidates that the index does not hold. */
+  readonly missing: readonly string[];
+}
+
+/** A cover to be written. */
+export interface CoverUpsert {
+  readonly op: 'upsert';
+  readonly id: string;
+  readonly imageUrl: string | undefined;
+  readonly title: string | undefined;
+  readonly attributes: Attributes;
+  /** Undefined when only the metadata changes: embedding, tokens, presence, thumbnail and image hash stay. */
+  readonly content: CoverContent | undefined;
+}
+
+export interface CoverContent {
+  readonly features: CoverFeatures;
+  readonly imageHash: string | undefined;
+  readonly thumbnail: Thumbnail | undefined;
+}
+
+export interface CoverDelete {
+  readonly op: 'delete';
+  readonly id: string;
+}
+
+export type CoverWrite = CoverUpsert | CoverDelete;
+export type WriteResult = 'created' | 'updated' | 'deleted' | 'not_found';
+
+export interface IndexStatus {
+  readonly covers: number;
+  /** Tombstones in the graph that a rebuild will drop. */
+  readonly deleted: number;
+  readonly bundle: ModelRef;
+  readonly sequence: number;
+  readonly durableSequence: number;
+  readonly graph: {
+    readonly state: 'loading' | 'ready' | 'rebuilding' | 'failed';
+    readonly elements: number;
+    readonly capacity: number;
+    readonly sequence: number;
+  };
+  readonly snapshot: { readonly sequence: number; readonly createdAt: string } | null;
+}
+
+/** Covers on disk together with the graph that is derived from them. */
+export interface CoverIndex {
+  recall(query: RecallQuery, signal: AbortSignal): Promise<RecallResult>;
+  get(id: string): CoverRecord | undefined;
+  /** One entry per id, in order; undefined where the cover has no tokens. */
+  tokens(ids: readonly string[]): readonly (ImageTokens | undefined)[];
+  thumbnail(id: string): Thumbnail | undefined;
+  /**
+   * Writes all of them in one transaction. `durable` settles once they are fsynced (and carries the results, in order),
+   * `searchable` once the graph holds them too. Rejects with `storage_full` when the disk is full; then nothing of the
+   * batch was written.
+   */
+  write(writes: readonly CoverWrite[]): { durable: Promise<readonly WriteResult[]>; searchable: Promise<void> };
+  status(): IndexStatus;
+  /** Puts a consistent copy of store and graph under the data folder's `snapshots/`. */
+  snapshot(): Promise<SnapshotInfo>;
+  rebuild(): Promise<void>;
+  close(): Promise<void>;
+}
+
+export interface SnapshotInfo {
+  readonly name: string;
+  readonly sequence: number;
+  readonly covers: number;
+  readonly bytes: number;
+  readonly createdAt: string;
+}
+
+export interface ImageFetcher {
+  /** The bytes behind a public http(s) address; rejects with `fetch_forbidden`, `fetch_failed` or `too_large`. */
+  fetch(url: string, signal: AbortSignal): Promise<Uint8Array>;
+}
+
+/** A tensor on its way into or out of a graph. */
+export interface Tensor {
+  readonly type: 'float32' | 'int64' | 'int32' | 'int8' | 'uint8' | 'float16';
+  readonly dims: readonly number[];
+  readonly data: Float32Array | BigInt64Array | Int32Array | Int8Array | Uint8Array | Uint16Array;
+}
+
+export type TensorMap = Readonly<Record<string, Tensor>>;
+
+/** One loaded ONNX graph. */
+export interface GraphSession {
+  /** `outputs` names those to return; all of them when it is left out. */
+  run(inputs: TensorMap, outputs?: readonly string[]): Promise<TensorMap>;
+  close(): Promise<void>;
+}
+
+export type OpenGraph = (file: string) => Promise<GraphSession>;

@@ -77,6 +77,8 @@ export const BundleManifest = Type.Object(
         lower_case: Type.Boolean(),
         /** True: a literal `[CLS]` in a query becomes that id; false: it is split into pieces like any text. */
         special_tokens_in_text: Type.Boolean(),
+        /** A longer word becomes one [UNK]: 200 in Google's tokenizer and CLIP's copies of it, 100 in transformers. */
+        max_word_characters: Type.Integer({ minimum: 1 }),
         /** Most tokens a text may have, [CLS] and [SEP] included. */
         context_length: Type.Integer({ minimum: 3 }),
       },

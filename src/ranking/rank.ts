@@ -1,4 +1,9 @@
+import { untilAborted } from '../core/abort.ts';
+import type { CoverIndex, CrossEncoder, QueryEncoder } from '../core/ports.ts';
 import type { CoverRecord, Degradation, Filter, ModelRef, Signals } from '../core/types.ts';
+import { startDeadline } from './deadline.ts';
+import { type Candidate, type FusedCandidate, type FusionWeights, fuse } from './fuse.ts';
+import { rerank } from './rerank.ts';
 
 export interface RankRequest {
   /** Trimmed, not empty. */
@@ -47,4 +52,108 @@ export interface Ranking {
 export interface Ranker {
   /** Rejects with `unavailable`, `overloaded` or `deadline_exceeded` only when not even recall could be done. */
   rank(request: RankRequest, signal: AbortSignal): Promise<Ranking>;
+}
+
+export interface RankerDeps {
+  readonly queryEncoder: QueryEncoder;
+  readonly index: CoverIndex;
+  /** Undefined where the bundle has none: then everything stays in recall order. */
+  readonly crossEncoder: CrossEncoder | undefined;
+  readonly weights: FusionWeights;
+}
+
+/** `POST /rank`, from the checked request to the ordered hits. */
+export function createRanker({ queryEncoder, index, crossEncoder, weights }: RankerDeps): Ranker {
+  async function rank(request: RankRequest, caller: AbortSignal): Promise<Ranking> {
+    const deadline = startDeadline(request.deadlineMs, caller);
+    try {
+      const stage = stopwatch();
+      const query = await untilAborted(queryEncoder.encode(request.query, deadline.signal), deadline.signal);
+      stage.lap();
+
+      const recalled = await untilAborted(
+        index.recall(recallQuery(request, query.embedding), deadline.signal),
+        deadline.signal,
+      );
+      const candidates = recalled.neighbors.flatMap(({ id, cosine }, position): Candidate[] => {
+        const cover = index.get(id);
+        return cover === undefined ? [] : [{ cover, cosine, recallRank: position + 1, reranked: undefined }];
+      });
+      const recallMs = stage.lap();
+
+      const rerankable = candidates.slice(0, request.rerankK).filter(({ cover }) => cover.hasTokens);
+      const reranked =
+        crossEncoder === undefined || rerankable.length === 0
+          ? undefined
+          : await rerank(
+              { query: request.query, ids: rerankable.map(({ cover }) => cover.id), deadline },
+              crossEncoder,
+              index,
+            );
+      const rerankMs = stage.lap();
+
+      const fused = fuse(
+        candidates.map((candidate) => ({ ...candidate, reranked: reranked?.signals.get(candidate.cover.id) })),
+        weights,
+      );
+      const hits = fused.slice(0, request.topN).map(toHit);
+      const fuseMs = stage.lap();
+
+      return {
+        queryTruncated: query.truncated,
+        model: { recall: queryEncoder.model, rerank: crossEncoder?.model ?? null },
+        hits,
+        missing: recalled.missing,
+        degraded: reranked?.degraded === undefined ? [] : [reranked.degraded],
+        timingsMs: {
+          queue: query.timings.queueMs,
+          tokenize: query.timings.tokenizeMs,
+          embed: query.timings.embedMs,
+          recall: recallMs,
+          rerank: rerankMs,
+          fuse: fuseMs,
+          total: deadline.elapsedMs(),
+        },
+      };
+    } finally {
+      deadline.clear();
+    }
+  }
+
+  return { rank };
+}
+
+function recallQuery({ recallK, filter, candidates }: RankRequest, embedding: Float32Array) {
+  return {
+    embedding,
+    k: recallK,
+    ...(filter === undefined ? {} : { filter }),
+    ...(candidates === undefined ? {} : { candidates }),
+  };
+}
+
+function toHit({ candidate, signals, contributions, relevanceScore }: FusedCandidate, position: number): Hit {
+  return {
+    id: candidate.cover.id,
+    rank: position + 1,
+    relevanceScore,
+    stage: candidate.reranked === undefined ? 'recall' : 'rerank',
+    recallRank: candidate.recallRank,
+    signals,
+    contributions,
+    cover: candidate.cover,
+  };
+}
+
+/** Milliseconds since the last lap. */
+function stopwatch(): { lap(): number } {
+  let last = performance.now();
+  return {
+    lap() {
+      const now = performance.now();
+      const elapsed = now - last;
+      last = now;
+      return elapsed;
+    },
+  };
 }

@@ -1,0 +1,131 @@
+import type { BundleManifest } from '../core/bundle-format.ts';
+import { failure } from '../core/errors.ts';
+import type { CrossEncoder, PreparedQuery, Tensor, TensorMap } from '../core/ports.ts';
+import type { ImageTokens, ModelRef, Signals } from '../core/types.ts';
+import { type Batcher, createBatcher } from './batcher.ts';
+import type { ModelPart } from './model-part.ts';
+import type { Tokenizer } from './tokenizer.ts';
+
+export interface CrossEncoderDeps {
+  readonly model: ModelRef;
+  readonly manifest: BundleManifest;
+  readonly tokenizer: Tokenizer;
+  readonly part: ModelPart;
+  /** Chunks that may wait. */
+  readonly maxQueued: number;
+  /** Pairs of one run of the graph, of one or several queries. */
+  readonly maxBatchPairs: number;
+}
+
+/** Some images to score with one query. */
+export interface Chunk {
+  readonly query: PreparedQuery;
+  readonly images: readonly ImageTokens[];
+}
+
+export interface LocalCrossEncoder extends CrossEncoder {
+  readonly queue: Batcher<Chunk, readonly Signals[]>;
+}
+
+/** A chunk should take about this long, so that queries take turns and a deadline is missed by little. */
+const CHUNK_TARGET_MS = 15;
+const MIN_CHUNK = 4;
+/** Weight of the newest run in the running mean of milliseconds per pair. */
+const COST_SMOOTHING = 0.2;
+
+/** The bundle's own reranker in a worker thread; chunks of several queries share a run under the pair budget. */
+export function createCrossEncoder(deps: CrossEncoderDeps): LocalCrossEncoder {
+  const { manifest, tokenizer } = deps;
+  const { rerank, tokens } = manifest;
+  if (rerank === null || tokens === null) throw failure('invalid_bundle', 'The bundle has no reranker.');
+  let pairMs: number | undefined;
+
+  const queue = createBatcher<Chunk, readonly Signals[]>({
+    name: 'cross-encoder',
+    maxQueued: deps.maxQueued,
+    fits: (batch, next) => countPairs(batch) + next.images.length <= deps.maxBatchPairs,
+    run: async (batch) => {
+      const startedAt = performance.now();
+      const inputs = rerankInputs(batch, rerank.context_length, tokens);
+      const transfer = Object.values(inputs).map((tensor) => tensor.data.buffer as ArrayBuffer);
+      const outputs = await deps.part.call('run', { graph: 'rerank', inputs }, transfer);
+      const measured = (performance.now() - startedAt) / countPairs(batch);
+      pairMs = pairMs === undefined ? measured : pairMs + COST_SMOOTHING * (measured - pairMs);
+      return splitSignals(outputs, rerank.signals, batch);
+    },
+  });
+
+  return {
+    model: deps.model,
+    signals: rerank.signals,
+    queue,
+    prepare: (text) => ({ tokenIds: tokenizer.tokenizeTo(text, rerank.context_length).ids }),
+    get chunkSize() {
+      if (pairMs === undefined) return MIN_CHUNK;
+      return Math.max(MIN_CHUNK, Math.min(deps.maxBatchPairs, Math.floor(CHUNK_TARGET_MS / pairMs)));
+    },
+    estimateMs: (pairs) => (pairs + countPairs(queue.pending())) * (pairMs ?? 0),
+    async score(query, images, signal) {
+      return (await queue.submit({ query, images }, signal)).result;
+    },
+  };
+}
+
+function countPairs(batch: readonly Chunk[]): number {
+  return batch.reduce((pairs, chunk) => pairs + chunk.images.length, 0);
+}
+
+/**
+ * The rerank graph's inputs (see the bundle format): T texts padded with 0 to the context length, P pairs with the
+ * number of their text, and the P covers' tokens one after the other.
+ */
+export function rerankInputs(
+  batch: readonly Chunk[],
+  contextLength: number,
+  shape: { readonly count: number; readonly width: number },
+): TensorMap {
+  const pairs = countPairs(batch);
+  const ids = new BigInt64Array(batch.length * contextLength);
+  const pairText = new BigInt64Array(pairs);
+  const values = new Int8Array(pairs * shape.count * shape.width);
+  const scales = new Float32Array(pairs * shape.count);
+  let pair = 0;
+  batch.forEach(({ query, images }, text) => {
+    query.tokenIds.forEach((id, position) => {
+      ids[text * contextLength + position] = BigInt(id);
+    });
+    for (const image of images) {
+      pairText[pair] = BigInt(text);
+      values.set(image.values, pair * shape.count * shape.width);
+      scales.set(image.scales, pair * shape.count);
+      pair += 1;
+    }
+  });
+  return {
+    input_ids: { type: 'int64', dims: [batch.length, contextLength], data: ids },
+    pair_text: { type: 'int64', dims: [pairs], data: pairText },
+    tokens_int8: { type: 'int8', dims: [pairs, shape.count, shape.width], data: values },
+    token_scale: { type: 'float32', dims: [pairs, shape.count], data: scales },
+  };
+}
+
+function splitSignals(outputs: TensorMap, names: readonly string[], batch: readonly Chunk[]): Signals[][] {
+  const columns = names.map((name) => [name, scores(outputs[name], countPairs(batch))] as const);
+  let pair = 0;
+  return batch.map(({ images }) =>
+    images.map(() => {
+      const row = pair++;
+      return Object.fromEntries(columns.map(([name, column]) => [name, column[row] ?? Number.NaN]));
+    }),
+  );
+}
+
+/** One score per pair; a number that is not finite is an error, so that the caller falls back to recall order. */
+function scores(tensor: Tensor | undefined, pairs: number): Float32Array {
+  const data = tensor?.data;
+  if (!(data instanceof Float32Array) || data.length !== pairs) {
+    throw failure('internal', 'The cross-encoder gave scores of another shape than its bundle says.');
+  }
+  if (!data.every(Number.isFinite)) throw failure('internal', 'The cross-encoder gave a score that is not finite.');
+  return data;
+}

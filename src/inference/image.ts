@@ -1,0 +1,139 @@
+import sharp, { type Metadata, type Sharp } from 'sharp';
+import { untilAborted } from '../core/abort.ts';
+import { failure, isFailure } from '../core/errors.ts';
+import type { Thumbnail } from '../core/types.ts';
+import type { RgbImage } from './model-thread.ts';
+import { multiplyBytes, resizeAlphaAsPillow, resizeNearestAsPillow } from './pillow-resize.ts';
+
+/** The one importer of sharp: bytes of a picture to RGB pixels, and to the thumbnail that the service keeps. */
+
+const THUMBNAIL_SIDE = 320;
+const THUMBNAIL_QUALITY = 75;
+const TIMEOUT_SECONDS = 3;
+const FORMATS = 'JPEG, PNG and WebP';
+
+// Only the loaders below may touch foreign bytes; the rest of libvips' formats (SVG, PDF, ImageMagick, ...) stay shut.
+sharp.block({ operation: ['VipsForeignLoad'] });
+sharp.unblock({
+  operation: ['VipsForeignLoadJpegBuffer', 'VipsForeignLoadPngBuffer', 'VipsForeignLoadWebpBuffer'],
+});
+sharp.cache(false);
+sharp.concurrency(1);
+
+export interface DecodeOptions {
+  readonly maxPixels: number;
+  /** See the bundle format: as a person sees the picture, or as the reference code reads it. */
+  readonly decoding: 'viewer' | 'pillow';
+  /** Side of the model's input, [size, size]; pictures that Pillow resizes in a way of its own leave at this size. */
+  readonly size: number;
+}
+
+/**
+ * Decodes a picture to RGB, [height, width, 3]. Fails with `unsupported_image` for anything that is not JPEG, PNG or
+ * WebP, `image_too_large` above `maxPixels`, `undecodable_image` for broken or truncated bytes.
+ *
+ * CMYK is converted without a profile in both modes, as Pillow does; other embedded profiles are honoured by `viewer`.
+ */
+export async function decodeImage(bytes: Uint8Array, options: DecodeOptions, signal: AbortSignal): Promise<RgbImage> {
+  return untilAborted(
+    guarded(async () => {
+      const metadata = await readMetadata(bytes, options.maxPixels);
+      if (metadata.space === 'cmyk') return decodeCmyk(bytes, options);
+      return options.decoding === 'pillow' ? decodeAsPillow(bytes, metadata, options) : decodeAsViewer(bytes, options);
+    }),
+    signal,
+  );
+}
+
+/** A WebP of at most 320 pixels a side, upright, without metadata. */
+export async function makeThumbnail(bytes: Uint8Array, maxPixels: number): Promise<Thumbnail> {
+  return guarded(async () => {
+    const thumbnail = await open(bytes, maxPixels)
+      .autoOrient()
+      .resize(THUMBNAIL_SIDE, THUMBNAIL_SIDE, { fit: 'inside', withoutEnlargement: true })
+      .webp({ quality: THUMBNAIL_QUALITY })
+      .toBuffer();
+    return { bytes: thumbnail, contentType: 'image/webp' };
+  });
+}
+
+function open(bytes: Uint8Array, maxPixels: number, options: { ignoreIcc?: boolean } = {}): Sharp {
+  return sharp(bytes, { limitInputPixels: maxPixels, failOn: 'error', pages: 1, ...options }).timeout({
+    seconds: TIMEOUT_SECONDS,
+  });
+}
+
+async function readMetadata(bytes: Uint8Array, maxPixels: number): Promise<Metadata> {
+  if (!hasKnownSignature(bytes)) {
+    throw failure('unsupported_image', `The image type is not supported; ${FORMATS} are.`);
+  }
+  const metadata = await open(bytes, Number.MAX_SAFE_INTEGER).metadata();
+  if (metadata.width * metadata.height > maxPixels) {
+    throw failure('image_too_large', `The image has more than ${maxPixels} pixels.`);
+  }
+  return metadata;
+}
+
+/** Tells "not a picture that we take" from "a broken one of those that we do". */
+function hasKnownSignature(bytes: Uint8Array): boolean {
+  const text = (from: number, to: number): string => String.fromCharCode(...bytes.subarray(from, to));
+  const isJpeg = bytes[0] === 0xff && bytes[1] === 0xd8 && bytes[2] === 0xff;
+  const isPng = text(0, 8) === '\x89PNG\r\n\x1a\n';
+  const isWebp = text(0, 4) === 'RIFF' && text(8, 12) === 'WEBP';
+  return isJpeg || isPng || isWebp;
+}
+
+async function decodeAsViewer(bytes: Uint8Array, { maxPixels }: DecodeOptions): Promise<RgbImage> {
+  return toRgb(open(bytes, maxPixels).autoOrient().flatten({ background: 'white' }));
+}
+
+/**
+ * Pillow's resize comes before its conversion to RGB, so the kind of picture decides: palettes are resized by nearest
+ * neighbour, transparent pictures premultiplied, after which the alpha is thrown away rather than blended.
+ */
+async function decodeAsPillow(bytes: Uint8Array, metadata: Metadata, options: DecodeOptions): Promise<RgbImage> {
+  const picture = open(bytes, options.maxPixels, { ignoreIcc: true });
+  if (metadata.isPalette === true) return resizeNearestAsPillow(await toRgb(picture.removeAlpha()), options.size);
+  if (!metadata.hasAlpha) return toRgb(picture);
+  const { data, info } = await picture.toColourspace('srgb').ensureAlpha().raw().toBuffer({ resolveWithObject: true });
+  return resizeAlphaAsPillow({ data, width: info.width, height: info.height }, options.size);
+}
+
+async function decodeCmyk(bytes: Uint8Array, { maxPixels, decoding }: DecodeOptions): Promise<RgbImage> {
+  const upright = decoding === 'viewer' ? open(bytes, maxPixels, { ignoreIcc: true }).autoOrient() : undefined;
+  const { data, info } = await (upright ?? open(bytes, maxPixels, { ignoreIcc: true }))
+    .pipelineColourspace('cmyk')
+    .toColourspace('cmyk')
+    .raw()
+    .toBuffer({ resolveWithObject: true });
+  return { data: cmykToRgb(data), width: info.width, height: info.height };
+}
+
+/** Pillow's conversion: each ink removes its share of what black left over. */
+function cmykToRgb(cmyk: Uint8Array): Uint8Array {
+  const rgb = new Uint8Array((cmyk.length / 4) * 3);
+  for (let from = 0, to = 0; from < cmyk.length; from += 4, to += 3) {
+    const light = 255 - (cmyk[from + 3] ?? 0);
+    for (let ink = 0; ink < 3; ink++) rgb[to + ink] = light - multiplyBytes(cmyk[from + ink] ?? 0, light);
+  }
+  return rgb;
+}
+
+async function toRgb(picture: Sharp): Promise<RgbImage> {
+  const { data, info } = await picture
+    .toColourspace('srgb')
+    .removeAlpha()
+    .raw({ depth: 'uchar' })
+    .toBuffer({ resolveWithObject: true });
+  return { data, width: info.width, height: info.height };
+}
+
+/** libvips' messages name its own parts; the caller learns that the picture is at fault and nothing else. */
+async function guarded<T>(work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (cause) {
+    if (isFailure(cause)) throw cause;
+    throw failure('undecodable_image', 'The image is broken or cut off.', { cause });
+  }
+}

@@ -1,0 +1,101 @@
+import os from 'node:os';
+import { failure } from '../core/errors.ts';
+import type { GraphSession, Tensor, TensorMap } from '../core/ports.ts';
+import { moved, serveThread } from '../core/thread.ts';
+import { loadGraph } from './session.ts';
+
+/** A worker thread that owns the graphs of one model part. Loading and running block it and nobody else. */
+export interface ModelThreadData {
+  /** Files by graph name. */
+  readonly graphs: Readonly<Record<string, string>>;
+  readonly threads: number;
+  /** Work that may wait for ranking: the operating system then gives it the cores that are left. */
+  readonly background: boolean;
+}
+
+export interface RunRequest {
+  readonly graph: string;
+  readonly inputs: TensorMap;
+  readonly outputs?: readonly string[];
+}
+
+/** A decoded picture: RGB, row by row, [height, width, 3]. */
+export interface RgbImage {
+  readonly data: Uint8Array;
+  readonly width: number;
+  readonly height: number;
+}
+
+export type ModelThreadMethods = {
+  run(request: RunRequest): Promise<TensorMap>;
+  /** Pictures through `preprocess` one by one (their sizes differ), then through `image` as one batch. */
+  encodeImages(request: { images: readonly RgbImage[]; outputs: readonly string[] }): Promise<TensorMap>;
+  /** The pixel_values, [n, 3, R, R], that `preprocess` makes of pictures. */
+  preprocess(request: { images: readonly RgbImage[] }): Promise<Tensor>;
+};
+
+const BACKGROUND_NICENESS = 10;
+
+await serveThread<ModelThreadData>(async ({ graphs, threads, background }) => {
+  // On Linux priorities belong to threads, and those that ONNX Runtime starts below inherit this one's.
+  if (background && process.platform === 'linux') os.setPriority(BACKGROUND_NICENESS);
+
+  const loaded = new Map<string, GraphSession>();
+  for (const [name, file] of Object.entries(graphs)) loaded.set(name, await loadGraph(file, { threads }));
+
+  function graph(name: string): GraphSession {
+    const found = loaded.get(name);
+    if (found === undefined) throw failure('internal', `The model has no ${name} graph.`);
+    return found;
+  }
+
+  async function pixelValues(images: readonly RgbImage[]): Promise<Tensor> {
+    const pictures: Tensor[] = [];
+    for (const { data, width, height } of images) {
+      const image: Tensor = { type: 'uint8', dims: [height, width, 3], data };
+      pictures.push(requireOutput(await graph('preprocess').run({ image }), 'pixel_values'));
+    }
+    return stack(pictures);
+  }
+
+  return {
+    async run({ graph: name, inputs, outputs }: RunRequest) {
+      return movedTensors(await graph(name).run(inputs, outputs));
+    },
+    async encodeImages({ images, outputs }: { images: readonly RgbImage[]; outputs: readonly string[] }) {
+      return movedTensors(await graph('image').run({ pixel_values: await pixelValues(images) }, outputs));
+    },
+    async preprocess({ images }: { images: readonly RgbImage[] }) {
+      const pixels = await pixelValues(images);
+      return moved(pixels, [pixels.data.buffer as ArrayBuffer]);
+    },
+  };
+});
+
+/** Float tensors [1, ...] put together to one [n, ...]. */
+function stack(tensors: readonly Tensor[]): Tensor {
+  const [first] = tensors;
+  if (first === undefined) throw failure('internal', 'There is no picture to encode.');
+  const data = new Float32Array(first.data.length * tensors.length);
+  tensors.forEach((tensor, index) => {
+    data.set(tensor.data as Float32Array, index * first.data.length);
+  });
+  return { type: 'float32', dims: [tensors.length, ...first.dims.slice(1)], data };
+}
+
+function requireOutput(outputs: TensorMap, name: string): Tensor {
+  const tensor = outputs[name];
+  if (tensor === undefined) throw failure('internal', `The graph gave no ${name}.`);
+  return tensor;
+}
+
+function movedTensors(tensors: TensorMap) {
+  // A tensor whose buffer is shared with others (a view) is copied first: moving it would take the others along.
+  const own = Object.fromEntries(
+    Object.entries(tensors).map(([name, tensor]) => {
+      const whole = tensor.data.byteLength === tensor.data.buffer.byteLength;
+      return [name, whole ? tensor : { ...tensor, data: tensor.data.slice() }];
+    }),
+  );
+  return moved(own, [...new Set(Object.values(own).map((tensor) => tensor.data.buffer as ArrayBuffer))]);
+}

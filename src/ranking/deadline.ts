@@ -1,0 +1,21 @@
+/** How much time a request has left, and a signal that fires when it has none or its caller left. */
+export interface Deadline {
+  readonly signal: AbortSignal;
+  remainingMs(): number;
+  elapsedMs(): number;
+  /** Ends the timer; call it when the answer is ready. */
+  clear(): void;
+}
+
+/** `deadlineMs` from now. The signal's reason is a TimeoutError when the time is over, else that of `caller`. */
+export function startDeadline(deadlineMs: number, caller: AbortSignal): Deadline {
+  const startedAt = performance.now();
+  const timeout = new AbortController();
+  const timer = setTimeout(() => timeout.abort(new DOMException('The deadline passed.', 'TimeoutError')), deadlineMs);
+  return {
+    signal: AbortSignal.any([timeout.signal, caller]),
+    remainingMs: () => deadlineMs - (performance.now() - startedAt),
+    elapsedMs: () => performance.now() - startedAt,
+    clear: () => clearTimeout(timer),
+  };
+}

@@ -1,0 +1,122 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { failure, isFailure } from '../../src/core/errors.ts';
+import type { CoverIndex, CrossEncoder } from '../../src/core/ports.ts';
+import type { ImageTokens } from '../../src/core/types.ts';
+import type { Deadline } from '../../src/ranking/deadline.ts';
+import { rerank } from '../../src/ranking/rerank.ts';
+
+/** A clock that the cross-encoder below moves on, so that deadlines are exact. */
+function manualDeadline(deadlineMs: number): Deadline & { pass(ms: number): void } {
+  const timeout = new AbortController();
+  let elapsed = 0;
+  return {
+    signal: timeout.signal,
+    remainingMs: () => deadlineMs - elapsed,
+    elapsedMs: () => elapsed,
+    clear: () => {},
+    pass(ms) {
+      elapsed += ms;
+      if (elapsed >= deadlineMs) timeout.abort(new DOMException('', 'TimeoutError'));
+    },
+  };
+}
+
+interface Costs {
+  readonly deadline: ReturnType<typeof manualDeadline>;
+  readonly expectedPairMs: number;
+  readonly realPairMs?: number;
+  readonly failAtChunk?: { readonly chunk: number; readonly error: Error };
+}
+
+function crossEncoder({ deadline, expectedPairMs, realPairMs = expectedPairMs, failAtChunk }: Costs) {
+  const chunks: number[] = [];
+  const encoder: CrossEncoder = {
+    model: { name: 'test', hash: '' },
+    signals: ['itm'],
+    chunkSize: 8,
+    prepare: () => ({ tokenIds: [] }),
+    estimateMs: (pairs) => pairs * expectedPairMs,
+    async score(_query, images) {
+      chunks.push(images.length);
+      if (failAtChunk?.chunk === chunks.length) throw failAtChunk.error;
+      deadline.pass(images.length * realPairMs);
+      return images.map((image) => ({ itm: image.scales[0] ?? 0 }));
+    },
+  };
+  return { encoder, chunks };
+}
+
+function indexWithout(...lost: string[]): CoverIndex {
+  const tokens = (ids: readonly string[]): (ImageTokens | undefined)[] =>
+    ids.map((id) =>
+      lost.includes(id) ? undefined : { values: new Int8Array(1), scales: Float32Array.of(Number(id)) },
+    );
+  return { tokens } as Partial<CoverIndex> as CoverIndex;
+}
+
+const ids = Array.from({ length: 20 }, (_, number) => String(number));
+
+test('every cover is scored in chunks of the size that the cross-encoder asks for', async () => {
+  const deadline = manualDeadline(1000);
+  const { encoder, chunks } = crossEncoder({ deadline, expectedPairMs: 1 });
+  const { signals, degraded } = await rerank({ query: 'q', ids, deadline }, encoder, indexWithout());
+  assert.deepEqual(chunks, [8, 8, 4]);
+  assert.equal(degraded, undefined);
+  assert.deepEqual(
+    [...signals].map(([id, { itm }]) => [id, itm]),
+    ids.map((id) => [id, Number(id)]),
+  );
+});
+
+test('it stops before a chunk that the deadline cannot hold, and says how far it came', async () => {
+  const deadline = manualDeadline(14);
+  const { encoder, chunks } = crossEncoder({ deadline, expectedPairMs: 1 });
+  const { signals, degraded } = await rerank({ query: 'q', ids, deadline }, encoder, indexWithout());
+  assert.deepEqual(chunks, [8, 4]);
+  assert.deepEqual([...signals.keys()], ids.slice(0, 12));
+  assert.deepEqual(degraded, { stage: 'rerank', reason: 'deadline_exceeded', reranked: 12, wanted: 20 });
+});
+
+test('a chunk that takes longer than expected is lost, the ones before it stand', async () => {
+  const deadline = manualDeadline(100);
+  const { encoder } = crossEncoder({ deadline, expectedPairMs: 1, realPairMs: 9 });
+  const { signals, degraded } = await rerank({ query: 'q', ids, deadline }, encoder, indexWithout());
+  assert.equal(signals.size, 8);
+  assert.equal(degraded?.reason, 'deadline_exceeded');
+});
+
+for (const [error, reason] of [
+  [failure('overloaded', ''), 'overloaded'],
+  [failure('unavailable', ''), 'unavailable'],
+  [new Error('NaN'), 'error'],
+] as const) {
+  test(`a cross-encoder that fails (${reason}) leaves a ranking and a reason`, async () => {
+    const deadline = manualDeadline(1000);
+    const { encoder } = crossEncoder({ deadline, expectedPairMs: 1, failAtChunk: { chunk: 2, error } });
+    const { signals, degraded } = await rerank({ query: 'q', ids, deadline }, encoder, indexWithout());
+    assert.equal(signals.size, 8);
+    assert.deepEqual(degraded, { stage: 'rerank', reason, reranked: 8, wanted: 20 });
+  });
+}
+
+test('a caller who left ends the work', async () => {
+  const deadline = manualDeadline(1000);
+  const failAtChunk = { chunk: 1, error: failure('cancelled', '') };
+  const { encoder } = crossEncoder({ deadline, expectedPairMs: 1, failAtChunk });
+  await assert.rejects(rerank({ query: 'q', ids, deadline }, encoder, indexWithout()), (error) =>
+    isFailure(error, 'cancelled'),
+  );
+});
+
+test('a cover that lost its tokens since recall is passed over', async () => {
+  const deadline = manualDeadline(1000);
+  const { encoder } = crossEncoder({ deadline, expectedPairMs: 1 });
+  const { signals, degraded } = await rerank(
+    { query: 'q', ids: ids.slice(0, 3), deadline },
+    encoder,
+    indexWithout('1'),
+  );
+  assert.deepEqual([...signals.keys()], ['0', '2']);
+  assert.equal(degraded, undefined);
+});

@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import type { LimitFunction } from 'p-limit';
 import { abortFailure, untilAborted } from '../core/abort.ts';
 import { type CoverrankError, failure, isFailure } from '../core/errors.ts';
@@ -38,6 +39,7 @@ export function createIndexJob(parts: IndexJobParts): CoverIndexer['index'] {
   return async function* runJob(items, options) {
     const left = new AbortController();
     const signal = AbortSignal.any([options.signal, left.signal]);
+    setMaxListeners(0, signal); // every item in flight listens
     const slots = new Slots(parts.maxInFlight);
     const entries = new Channel<Entry>();
     const outcomes = new Channel<Promise<readonly ItemOutcome[]>>();

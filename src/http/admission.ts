@@ -1,0 +1,114 @@
+import { abortFailure } from '../core/abort.ts';
+import { failure } from '../core/errors.ts';
+
+/**
+ * A gate lets `concurrency` requests work at once, makes `queue` more wait in order of arrival, and refuses the rest at
+ * once with `overloaded`: a short queue keeps waiting times within deadlines, where a long one would only age requests.
+ */
+export interface Gate {
+  readonly running: number;
+  readonly waiting: number;
+  /**
+   * Waits for a place. Rejects with `overloaded` when the queue is full, `deadline_exceeded` or `cancelled` when the
+   * signal fires first.
+   */
+  enter(signal: AbortSignal): Promise<Place>;
+}
+
+export interface Place {
+  /** Milliseconds spent waiting. */
+  readonly queuedMs: number;
+  /** Gives the place to the next in line; calling it again does nothing. */
+  leave(): void;
+}
+
+export interface GateOptions {
+  readonly concurrency: number;
+  readonly queue: number;
+  /** A gate that goes first: while requests wait there, this one starts new work only if it has none running. */
+  readonly yieldsTo?: Gate;
+}
+
+/** Share of the newest service time in the running mean that Retry-After is estimated from. */
+const SMOOTHING = 0.1;
+const MAX_RETRY_AFTER_SECONDS = 60;
+/** How often a gate that yields looks whether it may go on. */
+const YIELD_CHECK_MS = 20;
+
+interface Waiter {
+  start(): void;
+}
+
+export function createGate({ concurrency, queue, yieldsTo }: GateOptions): Gate {
+  const waiters = new Set<Waiter>();
+  let running = 0;
+  let meanServiceMs = 100;
+  let recheck: NodeJS.Timeout | undefined;
+
+  const mayStart = (): boolean =>
+    running < concurrency && (yieldsTo === undefined || yieldsTo.waiting === 0 || running === 0);
+
+  const startNext = (): void => {
+    clearTimeout(recheck);
+    for (const waiter of waiters) {
+      if (!mayStart()) break;
+      waiters.delete(waiter);
+      waiter.start();
+    }
+    // Nobody tells a yielding gate that the other one has emptied, so it looks again.
+    if (waiters.size > 0 && running < concurrency) recheck = setTimeout(startNext, YIELD_CHECK_MS).unref();
+  };
+
+  const take = (enteredAt: number): Place => {
+    const startedAt = performance.now();
+    let left = false;
+    running++;
+    return {
+      queuedMs: startedAt - enteredAt,
+      leave() {
+        if (left) return;
+        left = true;
+        running--;
+        meanServiceMs += SMOOTHING * (performance.now() - startedAt - meanServiceMs);
+        startNext();
+      },
+    };
+  };
+
+  const retryAfterSeconds = (): number => {
+    const seconds = ((waiters.size + 1) * meanServiceMs) / concurrency / 1000;
+    return Math.min(MAX_RETRY_AFTER_SECONDS, Math.max(1, Math.ceil(seconds)));
+  };
+
+  return {
+    get running() {
+      return running;
+    },
+    get waiting() {
+      return waiters.size;
+    },
+    async enter(signal) {
+      const enteredAt = performance.now();
+      if (signal.aborted) throw abortFailure(signal);
+      if (waiters.size === 0 && mayStart()) return take(enteredAt);
+      if (waiters.size >= queue) {
+        throw failure('overloaded', 'Too many requests are waiting.', { retryAfterSeconds: retryAfterSeconds() });
+      }
+      return new Promise<Place>((resolve, reject) => {
+        const giveUp = (): void => {
+          waiters.delete(waiter);
+          reject(abortFailure(signal));
+        };
+        const waiter: Waiter = {
+          start() {
+            signal.removeEventListener('abort', giveUp);
+            resolve(take(enteredAt));
+          },
+        };
+        signal.addEventListener('abort', giveUp, { once: true });
+        waiters.add(waiter);
+        startNext();
+      });
+    },
+  };
+}

@@ -1,0 +1,40 @@
+import type { Logger } from 'pino';
+import type { CoverEncoder, CoverIndex, QueryEncoder } from '../core/ports.ts';
+import type { CoverIndexer } from '../indexing/index-covers.ts';
+import type { Ranker } from '../ranking/rank.ts';
+import type { PairScorer } from '../ranking/score.ts';
+import type { ApiKey } from './auth.ts';
+
+/** What the HTTP application needs of the rest of the service, and nothing else of it. */
+export interface AppServices {
+  readonly ranker: Ranker;
+  readonly scorer: PairScorer;
+  readonly indexer: CoverIndexer;
+  readonly index: CoverIndex;
+  readonly queryEncoder: QueryEncoder;
+  readonly coverEncoder: CoverEncoder;
+  /** The parts that /rank needs, and whether each can work now. */
+  health(): readonly HealthPart[];
+}
+
+export interface HealthPart {
+  readonly name: string;
+  readonly ready: boolean;
+  /** For operators: what the part is doing or what is wrong. Holds no path and no address. */
+  readonly detail: string;
+}
+
+/** The settings that the application reads; the service's configuration has this shape. */
+export interface AppConfig {
+  readonly api_keys: readonly ApiKey[];
+  readonly trust_proxy: readonly string[];
+  readonly limits: {
+    readonly rank_concurrency: number;
+    readonly rank_queue: number;
+    readonly index_concurrency: number;
+    readonly index_queue: number;
+    readonly image_max_bytes: number;
+  };
+}
+
+export type AppLogger = Logger;

@@ -1,0 +1,128 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
+import Fastify, { type FastifyBaseLogger, LogController } from 'fastify';
+import type { Logger } from 'pino';
+import { packageRoot } from '../core/package-root.ts';
+import { createTaskRegistry } from '../indexing/tasks.ts';
+import { createGate } from './admission.ts';
+import type { AppConfig } from './app-services.ts';
+import { addAuthentication } from './auth.ts';
+import { addBodyTimeout } from './body-timeout.ts';
+import { answerConnectionError } from './connection-errors.ts';
+import { addErrorHandler, sendProblem, toFailure } from './error-handler.ts';
+import type { Lifecycle } from './lifecycle.ts';
+import { LIMITS, TIMEOUTS } from './limits.ts';
+import { addOpenApi, DOCS_PREFIX } from './openapi.ts';
+import { addIdentityHeaders, requestId, setIdentityHeaders, traceId } from './request-identity.ts';
+import { addRequestLog } from './request-log.ts';
+import type { AddRoute, App, RouteDeps } from './route.ts';
+import { addDeleteCover } from './routes/covers/delete.ts';
+import { addGetCover } from './routes/covers/get.ts';
+import { addGetCoverImage } from './routes/covers/image.ts';
+import { addOpenApiDocument } from './routes/docs/get.ts';
+import { addEmbed } from './routes/embed/post.ts';
+import { addHealth } from './routes/health/get.ts';
+import { addHome } from './routes/home/get.ts';
+import { addGetIndex } from './routes/index/get.ts';
+import { addIndexCovers } from './routes/index/post.ts';
+import { addMetrics } from './routes/metrics/get.ts';
+import { addRank } from './routes/rank/post.ts';
+import { addScore } from './routes/score/post.ts';
+import { addSnapshot } from './routes/snapshot/post.ts';
+import { addGetTask } from './routes/tasks/get.ts';
+import { addNotFound } from './routing.ts';
+import { HealthPartSchema, ProblemSchema } from './schemas/common.ts';
+import { OutcomeSchema, TaskSchema } from './schemas/indexing.ts';
+import { FilterConditionSchema } from './schemas/rank.ts';
+import { addRequestMetrics, createTelemetry } from './telemetry.ts';
+
+const ROUTES: readonly AddRoute[] = [
+  addRank,
+  addScore,
+  addEmbed,
+  addIndexCovers,
+  addGetIndex,
+  addGetTask,
+  addGetCover,
+  addDeleteCover,
+  addGetCoverImage,
+  addSnapshot,
+  addHealth,
+  addMetrics,
+  addOpenApiDocument,
+  addHome,
+];
+
+/**
+ * The HTTP application. It can listen before the lifecycle is ready: until then probes are answered and everything that
+ * needs the services is refused with `unavailable`.
+ */
+export async function createApp(lifecycle: Lifecycle, config: AppConfig, logger: Logger): Promise<App> {
+  const app = newFastify(config, logger);
+  const gates = createGates(config);
+  const telemetry = createTelemetry(app, { version: packageVersion(), gates, lifecycle });
+  const deps: RouteDeps = { lifecycle, gates, telemetry, tasks: createTaskRegistry(), config };
+
+  for (const schema of [ProblemSchema, HealthPartSchema, FilterConditionSchema, OutcomeSchema, TaskSchema]) {
+    app.addSchema(schema);
+  }
+  app.removeContentTypeParser('text/plain');
+  addErrorHandler(app);
+  addIdentityHeaders(app);
+  addRequestLog(app);
+  addRequestMetrics(app, telemetry);
+  addNotFound(app);
+  addAuthentication(app, config.api_keys, DOCS_PREFIX);
+  addBodyTimeout(app);
+  await addOpenApi(app, packageVersion());
+  // In a scope of their own, so that the collecting hooks above have been loaded; they inherit all of them.
+  await app.register(async (scope: App) => {
+    for (const addRoute of ROUTES) addRoute(scope, deps);
+  });
+  await app.ready();
+  return app;
+}
+
+function newFastify(config: AppConfig, logger: FastifyBaseLogger): App {
+  return Fastify({
+    loggerInstance: logger,
+    logController: new LogController({ disableRequestLogging: true, requestIdLogLabel: 'request_id' }),
+    childLoggerFactory: (parent, bindings, options, request) => {
+      const trace = traceId(request.headers);
+      return parent.child(trace === undefined ? bindings : { ...bindings, trace_id: trace }, options);
+    },
+    genReqId: requestId,
+    requestIdHeader: false,
+    trustProxy: config.trust_proxy.length === 0 ? false : [...config.trust_proxy],
+    bodyLimit: LIMITS.textBodyBytes,
+    connectionTimeout: TIMEOUTS.idleMs,
+    keepAliveTimeout: TIMEOUTS.keepAliveMs,
+    http: { headersTimeout: TIMEOUTS.headersMs, requestTimeout: 0, connectionsCheckingInterval: 2000 },
+    // Idle connections are closed at once on shutdown; those at work finish.
+    forceCloseConnections: 'idle',
+    // Refusals while shutting down are ours, as problem documents.
+    return503OnClosing: false,
+    onProtoPoisoning: 'error',
+    onConstructorPoisoning: 'error',
+    // An id of 256 bytes, each written as %XX.
+    routerOptions: { maxParamLength: 3 * LIMITS.coverIdBytes },
+    ajv: { customOptions: { coerceTypes: false, removeAdditional: false, useDefaults: true, allErrors: false } },
+    clientErrorHandler: answerConnectionError,
+    frameworkErrors: (error, request, reply) => {
+      setIdentityHeaders(request, reply);
+      sendProblem(toFailure(error), request, reply);
+    },
+  }).withTypeProvider<TypeBoxTypeProvider>();
+}
+
+function createGates({ limits }: AppConfig): RouteDeps['gates'] {
+  const rank = createGate({ concurrency: limits.rank_concurrency, queue: limits.rank_queue });
+  const index = createGate({ concurrency: limits.index_concurrency, queue: limits.index_queue, yieldsTo: rank });
+  return { rank, index };
+}
+
+function packageVersion(): string {
+  const { version } = JSON.parse(readFileSync(join(packageRoot, 'package.json'), 'utf8')) as { version: string };
+  return version;
+}

@@ -1,0 +1,29 @@
+import type { FastifyReply } from 'fastify';
+import type { Gate, Place } from './admission.ts';
+
+/**
+ * A signal that fires when the client leaves before it got its answer. Not `request.signal`: Fastify ties that to the
+ * request stream, which closes as soon as its body has been read.
+ */
+export function clientSignal(reply: FastifyReply): AbortSignal {
+  const controller = new AbortController();
+  const { raw } = reply;
+  if (raw.destroyed && !raw.writableFinished) controller.abort();
+  raw.once('close', () => {
+    if (!raw.writableFinished) controller.abort();
+  });
+  return controller.signal;
+}
+
+/** The client's signal together with a limit on the time that the work may take from now on. */
+export function workSignal(reply: FastifyReply, timeoutMs: number): AbortSignal {
+  return AbortSignal.any([clientSignal(reply), AbortSignal.timeout(timeoutMs)]);
+}
+
+/** Waits for a place and holds it until the answer is out or the client gone. */
+export async function holdPlace(gate: Gate, reply: FastifyReply, signal: AbortSignal): Promise<Place> {
+  const place = await gate.enter(signal);
+  if (reply.raw.destroyed) place.leave();
+  reply.raw.once('finish', place.leave).once('close', place.leave);
+  return place;
+}

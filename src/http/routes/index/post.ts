@@ -1,0 +1,142 @@
+import { Readable } from 'node:stream';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import type { CoverIndexer, IndexItem, RejectedItem } from '../../../indexing/index-covers.ts';
+import { parseItem, rejectedItem } from '../../../indexing/item.ts';
+import type { RunningTask } from '../../../indexing/tasks.ts';
+import { clientSignal, holdPlace } from '../../client-signal.ts';
+import { toFailure } from '../../error-handler.ts';
+import { LIMITS, ndjsonLineBytes } from '../../limits.ts';
+import type { AddRoute, App, RouteDeps } from '../../route.ts';
+import { answer, problems } from '../../schemas/common.ts';
+import { IndexAccepted, IndexAnswer, IndexBody, IndexEnvelope, type Outcome } from '../../schemas/indexing.ts';
+import { readNdjson } from './ndjson.ts';
+import { hasErrors, presentOutcome, presentTask } from './present.ts';
+
+const NDJSON = 'application/x-ndjson';
+
+const schema = {
+  operationId: 'indexCovers',
+  tags: ['indexing'],
+  summary: 'Write and delete covers',
+  description:
+    `JSON takes up to ${LIMITS.indexItems} items. NDJSON takes one item a line, any number of them, and is answered ` +
+    'by an NDJSON stream of outcomes in request order while the request is still being sent: read it as it comes. ' +
+    'A bad item never fails the rest.',
+  body: {
+    content: {
+      'application/json': { schema: IndexBody },
+      [NDJSON]: { schema: { description: 'One item a line.' } },
+    },
+  },
+  response: {
+    200: {
+      description: 'What became of each item, in request order.',
+      content: {
+        'application/json': { schema: IndexAnswer },
+        [NDJSON]: { schema: { type: 'string', description: 'One IndexOutcome a line.' } },
+      },
+    },
+    202: answer('With `wait: false`: the items are on disk; the task tells when they can be found.', IndexAccepted),
+    ...problems({ body: true, codes: ['overloaded', 'storage_full'] }),
+  },
+};
+
+export const addIndexCovers: AddRoute = (app, deps) => {
+  // The stream is the body: it is read line by line, as fast as items can be worked on.
+  app.addContentTypeParser(NDJSON, (_request, payload, done) => done(null, payload));
+
+  app.post<{ Body: IndexEnvelope | Readable }>(
+    '/index',
+    {
+      schema,
+      config: { scope: 'index', work: 'index', streams: true },
+      bodyLimit: LIMITS.imageBodyBytes,
+      validatorCompiler: envelopeOnly(app),
+      // Before the body is read: requests that wait hold no pictures in memory.
+      onRequest: async (_request, reply) => {
+        deps.lifecycle.services();
+        await holdPlace(deps.gates.index, reply, clientSignal(reply));
+      },
+    },
+    async (request, reply) => {
+      // A job may take longer than a connection may be idle; Node restores the time-out with the next request.
+      request.raw.socket.setTimeout?.(0);
+      const { body } = request;
+      return body instanceof Readable ? streamOutcomes(body, reply, deps) : indexJson(body, request, reply, deps);
+    },
+  );
+};
+
+/** Items are checked one by one, so that a bad one fails alone: only what holds them is checked as the body. */
+function envelopeOnly(app: App): NonNullable<Parameters<App['route']>[0]['validatorCompiler']> {
+  return ({ schema: documented, httpPart, ...route }) => {
+    const compile = app.validatorCompiler;
+    if (compile === undefined) throw new Error('the application has no validator');
+    if (documented === IndexBody) return compile({ ...route, httpPart: 'body', schema: IndexEnvelope });
+    return httpPart === 'body'
+      ? () => true
+      : compile({ ...route, ...(httpPart ? { httpPart } : {}), schema: documented });
+  };
+}
+
+function streamOutcomes(body: Readable, reply: FastifyReply, { lifecycle, telemetry, config }: RouteDeps) {
+  const { indexer } = lifecycle.services();
+  const items = itemsOf(body, config.limits.image_max_bytes);
+  const outcomes = indexer.index(items, { signal: clientSignal(reply), until: 'searchable' });
+
+  async function* lines(): AsyncGenerator<string> {
+    for await (const outcome of outcomes) {
+      telemetry.indexed(outcome);
+      yield `${JSON.stringify(presentOutcome(outcome))}\n`;
+    }
+  }
+  return reply.type(NDJSON).send(Readable.from(lines()));
+}
+
+async function* itemsOf(body: Readable, maxImageBytes: number): AsyncGenerator<IndexItem | RejectedItem> {
+  for await (const line of readNdjson(body, ndjsonLineBytes(maxImageBytes))) {
+    yield 'error' in line ? rejectedItem(line.error) : parseItem(line.value, { maxImageBytes });
+  }
+}
+
+async function indexJson(body: IndexEnvelope, request: FastifyRequest, reply: FastifyReply, deps: RouteDeps) {
+  const { indexer } = deps.lifecycle.services();
+  const task = body.wait ? undefined : deps.tasks.start();
+  const items = parseEach(body.items, deps.config.limits.image_max_bytes);
+  const outcomes: Outcome[] = [];
+  const until = body.wait ? 'searchable' : 'durable';
+  for await (const outcome of indexer.index(items, { signal: clientSignal(reply), until })) {
+    deps.telemetry.indexed(outcome);
+    task?.record(outcome);
+    outcomes.push(presentOutcome(outcome));
+  }
+  const answerBody = {
+    request_id: request.id,
+    took_ms: Math.round(reply.elapsedTime * 1000) / 1000,
+    errors: hasErrors(outcomes),
+    items: outcomes,
+  };
+  if (task === undefined) return answerBody;
+  finishWhenSearchable(indexer, task, request);
+  const started = deps.tasks.get(task.id);
+  if (started === undefined) throw new Error('a task was forgotten before it was handed out');
+  return reply
+    .code(202)
+    .header('location', `/tasks/${task.id}`)
+    .send({ ...answerBody, task: presentTask(started) });
+}
+
+/** Decodes one picture at a time, as it is asked for. */
+function* parseEach(items: readonly unknown[], maxImageBytes: number): Generator<IndexItem | RejectedItem> {
+  for (const json of items) yield parseItem(json, { maxImageBytes });
+}
+
+function finishWhenSearchable(indexer: CoverIndexer, task: RunningTask, request: FastifyRequest): void {
+  indexer.settled().then(
+    () => task.finish(),
+    (error: unknown) => {
+      request.log.error({ event: 'task_failed', task: task.id, err: error });
+      task.finish(toFailure(error));
+    },
+  );
+}

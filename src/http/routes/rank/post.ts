@@ -1,0 +1,61 @@
+import { failure } from '../../../core/errors.ts';
+import { clientSignal, holdPlace } from '../../client-signal.ts';
+import { LIMITS } from '../../limits.ts';
+import type { AddRoute } from '../../route.ts';
+import { answer, problems } from '../../schemas/common.ts';
+import { RankAnswer, RankBody } from '../../schemas/rank.ts';
+import { checkNesting, parseRank } from './parse.ts';
+import { fullTimings, presentRanking, serverTiming } from './present.ts';
+
+const schema = {
+  operationId: 'rank',
+  tags: ['ranking'],
+  summary: 'Rank covers for a query',
+  description:
+    'Embeds the query, recalls covers, reranks the best and answers by the deadline with what was done until then. ' +
+    'The header Server-Timing carries the time of each stage.',
+  body: RankBody,
+  response: {
+    200: answer('The ranking.', RankAnswer),
+    ...problems({ body: true, codes: ['overloaded', 'deadline_exceeded'] }),
+  },
+};
+
+export const addRank: AddRoute = (app, { lifecycle, gates, telemetry }) => {
+  app.post(
+    '/rank',
+    {
+      schema,
+      config: { scope: 'rank', work: 'rank' },
+      bodyLimit: LIMITS.rankBodyBytes,
+      preValidation: async (request) => checkNesting(request.body),
+    },
+    async (request, reply) => {
+      const wanted = parseRank(request.body);
+      const { ranker } = lifecycle.services();
+      const client = clientSignal(reply);
+      const { queuedMs } = await holdPlace(gates.rank, reply, untilDeadline(client, remaining()));
+      const ranking = await ranker.rank({ ...wanted, deadlineMs: remaining() }, client);
+      const timings = fullTimings(ranking.timingsMs, queuedMs, reply.elapsedTime);
+      telemetry.ranked(ranking, queuedMs);
+      reply.header('server-timing', serverTiming(timings));
+      return presentRanking(ranking, {
+        requestId: request.id,
+        query: wanted.query,
+        include: request.body.include,
+        timings,
+      });
+
+      /** The deadline counts from the request's arrival, so reading and waiting are part of it. */
+      function remaining(): number {
+        const ms = wanted.deadlineMs - reply.elapsedTime;
+        if (ms <= 0) throw failure('deadline_exceeded', 'The deadline passed before the ranking could start.');
+        return ms;
+      }
+    },
+  );
+};
+
+function untilDeadline(client: AbortSignal, ms: number): AbortSignal {
+  return AbortSignal.any([client, AbortSignal.timeout(Math.ceil(ms))]);
+}

@@ -1,0 +1,50 @@
+import { type Static, Type } from 'typebox';
+import { LIMITS } from '../limits.ts';
+import { CoverId, ItemProblemSchema, ModelRefSchema, Query, RequestId, Signals, strict } from './common.ts';
+
+const Base64 = Type.String({ minLength: 1, description: 'A JPEG, PNG or WebP picture in base64.' });
+
+const pairOf = <P extends Record<string, Type.TSchema>>(image: P) => strict({ query: Query, ...image });
+
+export const ScoreBody = strict(
+  {
+    pairs: Type.Array(
+      Type.Union([
+        pairOf({ id: CoverId }),
+        pairOf({ image_url: Type.String({ minLength: 1, maxLength: 2048 }) }),
+        pairOf({ image_base64: Base64 }),
+      ]),
+      { minItems: 1, maxItems: LIMITS.scorePairs },
+    ),
+  },
+  { examples: [{ pairs: [{ query: '红烧肉', id: 'v1' }] }] },
+);
+export type ScoreBody = Static<typeof ScoreBody>;
+
+export const ScoreAnswer = strict({
+  request_id: RequestId,
+  pairs: Type.Array(
+    strict({
+      signals: Type.Optional(Signals),
+      relevance_score: Type.Optional(Type.Number()),
+      error: Type.Optional(ItemProblemSchema),
+    }),
+    { description: 'One entry per pair, in order: its signals, or why there are none.' },
+  ),
+});
+export type ScoreAnswer = Static<typeof ScoreAnswer>;
+
+export const EmbedBody = Type.Union(
+  [
+    strict({ texts: Type.Array(Query, { minItems: 1, maxItems: LIMITS.embedTexts }) }),
+    strict({ images_base64: Type.Array(Base64, { minItems: 1, maxItems: LIMITS.embedImages }) }),
+  ],
+  { examples: [{ texts: ['红烧肉', '猫咪日常'] }] },
+);
+export type EmbedBody = Static<typeof EmbedBody>;
+
+export const EmbedAnswer = strict({
+  request_id: RequestId,
+  embeddings: Type.Array(Type.Array(Type.Number()), { description: 'One L2-normalised vector per input, in order.' }),
+  model: ModelRefSchema,
+});

@@ -1,0 +1,167 @@
+import { Command, InvalidArgumentError, Option } from 'commander';
+import { type ConversionReport, type ConvertOptions, convertCheckpoint } from '../convert/convert-checkpoint.ts';
+import { failure } from '../core/errors.ts';
+
+interface ConvertFlags {
+  readonly out: string;
+  readonly force: boolean;
+  readonly name?: string;
+  readonly arch: string;
+  readonly precision: 'fp32' | 'int8' | 'fp16';
+  readonly vocab?: string;
+  readonly contextLength?: number;
+  readonly ocrContextLength?: number;
+  readonly imageSize?: number;
+  readonly visionHeads?: number;
+  readonly textHeads?: number;
+  readonly visionModel?: string;
+  readonly textModel?: string;
+  readonly decoding: 'viewer' | 'pillow';
+  readonly fusion: Readonly<Record<string, number>>;
+  readonly origin?: string;
+  readonly licence?: string;
+  readonly json?: boolean;
+}
+
+/** `coverrank convert CHECKPOINT --out DIR`: a published checkpoint becomes a bundle. */
+export function convertCommand(): Command {
+  return new Command('convert')
+    .description('turn a published PyTorch checkpoint into a model bundle')
+    .argument('<checkpoint>', 'a .pt or .pth file as torch.save writes it')
+    .requiredOption('--out <dir>', 'folder of the bundle')
+    .option('--force', 'replace what is in the folder', false)
+    .option('--name <name>', "the bundle's name; the folder's by default")
+    .addOption(new Option('--arch <family>', 'architecture').choices(['auto', 'uniclip']).default('auto'))
+    .option('--vision-model <name>', 'image tower that the weights must be, such as ViT-B-16')
+    .option('--text-model <name>', 'text tower that the weights must be, such as RoBERTa-wwm-ext-base-chinese')
+    .option('--vocab <file>', "the model's vocabulary, one piece a line; Chinese BERT's by default")
+    .addOption(
+      new Option('--precision <type>', 'numbers of the graphs').choices(['fp32', 'fp16', 'int8']).default('fp32'),
+    )
+    .option('--context-length <n>', 'most tokens of a text, [CLS] and [SEP] included (default 52)', positiveInteger)
+    .option('--ocr-context-length <n>', 'ids that the semantic head was trained with (default 20)', positiveInteger)
+    .option('--image-size <n>', 'side of the picture in pixels; as trained by default', positiveInteger)
+    .option(
+      '--vision-heads <n>',
+      'attention heads of the image tower (default width / 64; 1280 wide: width / 80)',
+      positiveInteger,
+    )
+    .option('--text-heads <n>', 'attention heads of the text tower (default width / 64)', positiveInteger)
+    .addOption(
+      new Option('--decoding <way>', 'pictures as a person sees them, or as the reference code reads them')
+        .choices(['viewer', 'pillow'])
+        .default('viewer'),
+    )
+    .option('--fusion <weights>', 'default weights of the signals, such as cosine=1,ocr_semantic=0.2', fusionWeights, {
+      cosine: 1,
+    })
+    .option('--origin <text>', 'where the weights come from, kept in the bundle')
+    .option('--licence <text>', "the weights' licence, kept in the bundle")
+    .option('--json', 'print the report as JSON')
+    .action(async (checkpoint: string, flags: ConvertFlags) => {
+      const options = toOptions(checkpoint, flags);
+      // The native libraries behind the services load only when there is something to run.
+      const { openGraph } = await import('../services.ts');
+      const onProgress = process.stderr.isTTY ? (step: string) => process.stderr.write(`${step}\n`) : () => {};
+      const report = await convertCheckpoint(options, { openGraph, onProgress });
+      process.stdout.write(flags.json === true ? `${JSON.stringify(jsonReport(report))}\n` : textReport(report));
+    });
+}
+
+function toOptions(checkpoint: string, flags: ConvertFlags): ConvertOptions {
+  const { precision } = flags;
+  if (precision === 'fp16') {
+    throw failure(
+      'invalid_request',
+      'fp16 graphs are for GPUs, which this version does not serve on. Use int8 or fp32.',
+    );
+  }
+  return {
+    checkpoint,
+    out: flags.out,
+    replace: flags.force,
+    name: flags.name,
+    precision,
+    vocabulary: flags.vocab,
+    contextLength: flags.contextLength,
+    ocrContextLength: flags.ocrContextLength,
+    imageSize: flags.imageSize,
+    visionHeads: flags.visionHeads,
+    textHeads: flags.textHeads,
+    visionModel: flags.visionModel,
+    textModel: flags.textModel,
+    decoding: flags.decoding,
+    fusion: flags.fusion,
+    source: {
+      ...(flags.origin === undefined ? {} : { origin: flags.origin }),
+      ...(flags.licence === undefined ? {} : { licence: flags.licence }),
+    },
+  };
+}
+
+function jsonReport(report: ConversionReport): Record<string, unknown> {
+  const { manifest } = report;
+  return {
+    out: report.out,
+    name: manifest.name,
+    hash: manifest.hash,
+    architecture: manifest.architecture,
+    format: report.format,
+    precision: manifest.graphs.text.precision,
+    sizes: report.sizes,
+    signals: manifest.signals,
+    fusion: manifest.fusion,
+    mapped: report.mapped.length,
+    renamed: report.renamed,
+    parameters: report.parameters,
+    dropped: report.dropped,
+    unknown: report.unknown,
+    missing: [],
+    bytes: report.bytes,
+    elapsed_ms: Math.round(report.elapsedMs),
+  };
+}
+
+function textReport(report: ConversionReport): string {
+  const { manifest, sizes } = report;
+  const lines = [
+    `${manifest.architecture}, ${(report.parameters / 1e6).toFixed(1)} M parameters, from ${report.format}`,
+    `sizes      ${Object.entries(sizes)
+      .map(([name, size]) => `${name} ${size}`)
+      .join(', ')}`,
+    `mapped     ${report.mapped.length} tensors, ${report.renamed} of them spelt otherwise`,
+    `dropped    ${listNames(report.dropped)} (of no use when serving)`,
+    `missing    none`,
+    ...(report.unknown.length === 0 ? [] : [`warning    not known and left out: ${listNames(report.unknown)}`]),
+    `signals    ${manifest.signals.join(', ')}; weights ${JSON.stringify(manifest.fusion)}`,
+    `written    ${report.out}: ${manifest.graphs.text.precision}, ${(report.bytes / 1e6).toFixed(1)} MB`,
+    `hash       ${manifest.hash}`,
+    `took       ${(report.elapsedMs / 1000).toFixed(1)} s`,
+  ];
+  return `${lines.join('\n')}\n`;
+}
+
+/** Names with their numbers folded: 96 tensors of twelve layers are eight names. */
+function listNames(names: readonly string[]): string {
+  if (names.length === 0) return 'none';
+  const folded = [...new Set(names.map((name) => name.replace(/\.\d+(?=\.)/g, '.*')))];
+  return `${names.length}: ${folded.join(', ')}`;
+}
+
+function positiveInteger(text: string): number {
+  const value = Number(text);
+  if (!Number.isSafeInteger(value) || value < 1) throw new InvalidArgumentError('a positive whole number is needed.');
+  return value;
+}
+
+function fusionWeights(text: string): Record<string, number> {
+  const entries = text.split(',').map((term): [string, number] => {
+    const [signal = '', weight = ''] = term.split('=');
+    const value = Number(weight);
+    if (signal.trim() === '' || weight.trim() === '' || !Number.isFinite(value)) {
+      throw new InvalidArgumentError('it has the form signal=weight,signal=weight.');
+    }
+    return [signal.trim(), value];
+  });
+  return Object.fromEntries(entries);
+}

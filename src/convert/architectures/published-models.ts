@@ -1,0 +1,68 @@
+import { failure } from '../../core/errors.ts';
+import type { UniclipSizes } from './uniclip-sizes.ts';
+
+/** Towers that were published, under the names that the reference code's configuration files have. */
+const VISION_MODELS: Readonly<Record<string, { width: number; layers: number; patch: number; size?: number }>> = {
+  'ViT-B-32': { width: 768, layers: 12, patch: 32 },
+  'ViT-B-16': { width: 768, layers: 12, patch: 16 },
+  'ViT-L-14-336': { width: 1024, layers: 24, patch: 14, size: 336 },
+  'ViT-L-14': { width: 1024, layers: 24, patch: 14 },
+  'ViT-H-14': { width: 1280, layers: 32, patch: 14 },
+};
+
+const TEXT_MODELS: Readonly<Record<string, { width: number; layers: number }>> = {
+  'RoBERTa-wwm-ext-base-chinese': { width: 768, layers: 12 },
+  'RoBERTa-wwm-ext-large-chinese': { width: 1024, layers: 24 },
+  'RBT3-chinese': { width: 768, layers: 3 },
+};
+
+/** Such as `uniclip ViT-B-16 + RoBERTa-wwm-ext-base-chinese`; sizes where no published model has them. */
+export function describeUniclip({ vision, text, presence, semantic }: UniclipSizes): string {
+  const size = vision.grid * vision.patch;
+  const family = presence === null && semantic === null ? 'cn-clip' : 'uniclip';
+  const visionName =
+    find(VISION_MODELS, (model) => matchesVision(model, vision) && (model.size ?? size) === size) ??
+    `ViT-${vision.width}x${vision.layers}/${vision.patch}`;
+  const textName = find(TEXT_MODELS, (model) => matchesText(model, text)) ?? `BERT-${text.width}x${text.layers}`;
+  return `${family} ${visionName} + ${textName}`;
+}
+
+/** Throws `invalid_checkpoint` when a model that the caller named has other sizes than the weights. */
+export function assertNamedModels(
+  { vision, text }: UniclipSizes,
+  named: { readonly vision: string | undefined; readonly text: string | undefined },
+): void {
+  if (named.vision !== undefined) {
+    const model = lookUpModel(VISION_MODELS, named.vision, '--vision-model');
+    if (!matchesVision(model, vision)) mismatch(named.vision, `ViT-${vision.width}x${vision.layers}/${vision.patch}`);
+  }
+  if (named.text !== undefined) {
+    const model = lookUpModel(TEXT_MODELS, named.text, '--text-model');
+    if (!matchesText(model, text)) mismatch(named.text, `BERT-${text.width}x${text.layers}`);
+  }
+}
+
+function lookUpModel<M>(models: Readonly<Record<string, M>>, name: string, option: string): M {
+  const model = Object.hasOwn(models, name) ? models[name] : undefined;
+  if (model !== undefined) return model;
+  throw failure('invalid_request', `${option} ${name} is unknown; known are ${Object.keys(models).join(', ')}.`);
+}
+
+function mismatch(named: string, found: string): never {
+  throw failure('invalid_checkpoint', `The checkpoint is no ${named}: its weights have the sizes of ${found}.`);
+}
+
+function matchesVision(
+  model: { width: number; layers: number; patch: number },
+  vision: UniclipSizes['vision'],
+): boolean {
+  return model.width === vision.width && model.layers === vision.layers && model.patch === vision.patch;
+}
+
+function matchesText(model: { width: number; layers: number }, text: UniclipSizes['text']): boolean {
+  return model.width === text.width && model.layers === text.layers;
+}
+
+function find<M>(models: Readonly<Record<string, M>>, matches: (model: M) => boolean): string | undefined {
+  return Object.entries(models).find(([, model]) => matches(model))?.[0];
+}

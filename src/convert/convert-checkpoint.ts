@@ -1,0 +1,198 @@
+import { createHash } from 'node:crypto';
+import { createReadStream } from 'node:fs';
+import { readdir, stat, writeFile } from 'node:fs/promises';
+import { basename, join, resolve } from 'node:path';
+import { pipeline } from 'node:stream/promises';
+import { BUNDLE_FORMAT, type BundleGraphName, type BundleManifest, bundleHash } from '../core/bundle-format.ts';
+import { failure } from '../core/errors.ts';
+import type { OpenGraph } from '../core/ports.ts';
+import type { BundlePlan } from './architectures/bundle-plan.ts';
+import { planUniclip, type UniclipOptions } from './architectures/uniclip.ts';
+import { openCheckpoint } from './checkpoint/checkpoint.ts';
+import type { Port } from './onnx/graph.ts';
+import { writeGraphs } from './onnx/write-graphs.ts';
+import { recordSelfTest } from './self-test.ts';
+import { fillFolder } from './staging.ts';
+import { DEFAULT_VOCABULARY, readVocabulary, type Vocabulary } from './vocabulary.ts';
+
+export interface ConvertOptions extends Omit<UniclipOptions, 'precision'> {
+  /** Path of the checkpoint. */
+  readonly checkpoint: string;
+  /** Folder to make. */
+  readonly out: string;
+  /** Replace what is in `out`. */
+  readonly replace: boolean;
+  /** The bundle's name; the folder's when it is undefined. */
+  readonly name: string | undefined;
+  readonly precision: 'fp32' | 'int8';
+  /** Path of a vocabulary, one piece a line; the Chinese BERT one when it is undefined. */
+  readonly vocabulary: string | undefined;
+  readonly decoding: BundleManifest['image']['decoding'];
+  /** Weight of each signal; signals left out weigh 0. */
+  readonly fusion: Readonly<Record<string, number>>;
+  /** Where the weights come from and under which licence, for the manifest. */
+  readonly source: Readonly<Record<string, string>>;
+}
+
+export interface ConvertDeps {
+  /** Opens a graph that was just written, to record what it computes. */
+  readonly openGraph: OpenGraph;
+  readonly onProgress?: (step: string) => void;
+}
+
+/** A longer word is one [UNK] to the family's tokenizer. */
+const MAX_WORD_CHARACTERS = 200;
+
+/** What a conversion did. */
+export interface ConversionReport {
+  readonly out: string;
+  readonly manifest: BundleManifest;
+  readonly format: string;
+  readonly sizes: Readonly<Record<string, number>>;
+  /** Numbers in the tensors that were mapped. */
+  readonly parameters: number;
+  readonly mapped: readonly string[];
+  readonly renamed: number;
+  /** Known tensors that serving has no use for. */
+  readonly dropped: readonly string[];
+  /** Tensors that the architecture does not know, and entries that are no tensors. */
+  readonly unknown: readonly string[];
+  readonly bytes: number;
+  readonly elapsedMs: number;
+}
+
+/**
+ * Turns a published checkpoint into a bundle. Nothing of `out` exists before everything succeeded. Rejects with
+ * `invalid_checkpoint` when the file cannot be used and `invalid_request` when the options do not fit it.
+ */
+export async function convertCheckpoint(options: ConvertOptions, deps: ConvertDeps): Promise<ConversionReport> {
+  const startedAt = performance.now();
+  const checkpoint = await openCheckpoint(options.checkpoint);
+  try {
+    const plan = planUniclip(checkpoint, options);
+    assertFusion(options.fusion, plan.signals);
+    const vocabulary = await readVocabulary(options.vocabulary ?? DEFAULT_VOCABULARY, plan.vocabularyRows);
+    const manifest = await fillFolder(options.out, options.replace, (folder) =>
+      writeBundle(folder, plan, vocabulary, options, deps),
+    );
+    return {
+      out: resolve(options.out),
+      manifest,
+      format: checkpoint.format,
+      sizes: plan.sizes,
+      parameters: plan.parameters,
+      mapped: plan.mapping.used,
+      renamed: plan.renamed,
+      dropped: plan.mapping.dropped,
+      unknown: [...plan.mapping.unknown, ...checkpoint.others],
+      bytes: Object.values(manifest.files).reduce((sum, { bytes }) => sum + bytes, 0),
+      elapsedMs: performance.now() - startedAt,
+    };
+  } finally {
+    await checkpoint.close();
+  }
+}
+
+async function writeBundle(
+  folder: string,
+  plan: BundlePlan,
+  vocabulary: Vocabulary,
+  options: ConvertOptions,
+  { openGraph, onProgress }: ConvertDeps,
+): Promise<BundleManifest> {
+  await writeFile(join(folder, 'vocab.txt'), vocabulary.bytes);
+  for (const { dataFile, graphs } of plan.families) {
+    onProgress?.(`writing ${graphs.map(({ name }) => name).join(', ')}`);
+    const files = graphs.map(({ name, content }) => ({ file: `${name}.onnx`, graph: content }));
+    await writeGraphs(folder, dataFile, files);
+  }
+  onProgress?.('running the graphs for the self-test');
+  const written = {
+    image: join(folder, 'image.onnx'),
+    text: join(folder, 'text.onnx'),
+    rerank: plan.rerank === null ? undefined : join(folder, 'rerank.onnx'),
+  };
+  const selfTest = await recordSelfTest(plan, written, vocabulary, openGraph, options.precision);
+  const manifest = await describeBundle(folder, plan, options, selfTest);
+  await writeFile(join(folder, 'bundle.json'), `${JSON.stringify(manifest, null, 2)}\n`);
+  return manifest;
+}
+
+async function describeBundle(
+  folder: string,
+  plan: BundlePlan,
+  options: ConvertOptions,
+  selfTest: BundleManifest['self_test'],
+): Promise<BundleManifest> {
+  const { rerank, tokens, image } = plan;
+  const manifest = {
+    format: BUNDLE_FORMAT,
+    name: options.name ?? basename(resolve(options.out)),
+    architecture: plan.architecture,
+    embedding_dim: plan.embeddingDim,
+    tokenizer: {
+      type: 'bert',
+      vocab: 'vocab.txt',
+      lower_case: true,
+      special_tokens_in_text: false,
+      max_word_characters: MAX_WORD_CHARACTERS,
+      context_length: plan.contextLength,
+    },
+    image: { size: image.size, mean: [...image.mean], std: [...image.std], decoding: options.decoding },
+    tokens: tokens === null ? null : { ...tokens },
+    rerank: rerank === null ? null : { context_length: rerank.contextLength, signals: [...rerank.signals] },
+    graphs: describeGraphs(plan),
+    signals: [...plan.signals],
+    fusion: { ...options.fusion },
+    self_test: selfTest,
+    source: {
+      file: basename(options.checkpoint),
+      sha256: await digestFile(options.checkpoint),
+      ...options.source,
+    },
+    files: await digestFolder(folder),
+  } satisfies Omit<BundleManifest, 'hash'>;
+  return { ...manifest, hash: bundleHash(manifest) };
+}
+
+function describeGraphs({ families }: BundlePlan): BundleManifest['graphs'] {
+  const graphs = families.flatMap((family) =>
+    family.graphs.map(({ name, content }) => [
+      name,
+      {
+        file: `${name}.onnx`,
+        precision: family.precision,
+        inputs: content.inputs.map(copyPort),
+        outputs: content.outputs.map(copyPort),
+      },
+    ]),
+  );
+  // The plan of every architecture has at least preprocess, image and text.
+  return Object.fromEntries(graphs) as Record<BundleGraphName, BundleManifest['graphs']['text']>;
+}
+
+function copyPort({ name, type, shape }: Port): { name: string; type: string; shape: (number | string)[] } {
+  return { name, type, shape: [...shape] };
+}
+
+function assertFusion(fusion: Readonly<Record<string, number>>, signals: readonly string[]): void {
+  const unknown = Object.keys(fusion).find((signal) => !signals.includes(signal));
+  if (unknown !== undefined) {
+    throw failure('invalid_request', `--fusion names ${unknown}, but this model's signals are ${signals.join(', ')}.`);
+  }
+}
+
+async function digestFolder(folder: string): Promise<BundleManifest['files']> {
+  const files: BundleManifest['files'] = {};
+  for (const name of (await readdir(folder)).sort()) {
+    const path = join(folder, name);
+    files[name] = { bytes: (await stat(path)).size, sha256: await digestFile(path) };
+  }
+  return files;
+}
+
+async function digestFile(file: string): Promise<string> {
+  const digest = createHash('sha256');
+  await pipeline(createReadStream(file), digest);
+  return digest.digest('hex');
+}

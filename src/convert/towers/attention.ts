@@ -1,0 +1,86 @@
+import type { Value } from '../onnx/graph.ts';
+import { named, stacked, transposed, type Weight, type WeightSource } from '../weights.ts';
+import { firstRow, matmul, type Tower } from './layers.ts';
+
+/** Projections of one attention, each [W, W] as torch keeps them, and the three biases behind each other [3 * W]. */
+export interface AttentionWeights {
+  readonly name: string;
+  readonly query: Weight;
+  readonly key: Weight;
+  readonly value: Weight;
+  readonly bias: Weight;
+}
+
+/** torch.nn.MultiheadAttention: one matrix of query, key and value rows. */
+export function torchAttention(weights: WeightSource, name: string): AttentionWeights {
+  const projection = weights.get(`${name}.in_proj_weight`);
+  const width = (projection.shape[0] ?? 0) / 3;
+  return {
+    name,
+    query: named(`${name}.query`, projection.rows(0, width)),
+    key: named(`${name}.key`, projection.rows(width, width)),
+    value: named(`${name}.value`, projection.rows(2 * width, width)),
+    bias: weights.get(`${name}.in_proj_bias`),
+  };
+}
+
+/** BERT: three linear layers. */
+export function bertAttention(weights: WeightSource, name: string): AttentionWeights {
+  const part = (which: string, parameter: string): Weight => weights.get(`${name}.${which}.${parameter}`);
+  return {
+    name,
+    query: part('query', 'weight'),
+    key: part('key', 'weight'),
+    value: part('value', 'weight'),
+    bias: stacked(
+      `${name}.bias`,
+      ['query', 'key', 'value'].map((which) => part(which, 'bias')),
+    ),
+  };
+}
+
+export interface SelfAttentionOptions {
+  readonly heads: number;
+  /** Attend from the first row alone: the answer is [B, 1, W]. */
+  readonly firstRowOnly?: boolean;
+  /** int32 [B, S], 0 where a position is padding. */
+  readonly keyPadding?: Value;
+}
+
+/** Self-attention over x [B, S, W], without its output projection. */
+export function selfAttention(tower: Tower, x: Value, from: AttentionWeights, options: SelfAttentionOptions): Value {
+  const { graph } = tower;
+  const [query = '', key = '', value = ''] = options.firstRowOnly
+    ? [
+        matmul(tower, firstRow(tower, x), transposed(from.query)),
+        ...project(tower, x, `${from.name}.kv`, [from.key, from.value]),
+      ]
+    : project(tower, x, `${from.name}.qkv`, [from.query, from.key, from.value]);
+  const inputs = [query, key, value, graph.weight(from.bias), options.keyPadding ?? ''];
+  return graph.add('MultiHeadAttention', inputs, { num_heads: options.heads });
+}
+
+/** Attention from `query` [B, Q, W] to `key` and `value` [B, S, W], without its output projection. */
+export function crossAttention(
+  tower: Tower,
+  inputs: { readonly query: Value; readonly key: Value; readonly value: Value },
+  from: AttentionWeights,
+  heads: number,
+): Value {
+  const { graph } = tower;
+  const query = matmul(tower, inputs.query, transposed(from.query));
+  const key = matmul(tower, inputs.key, transposed(from.key));
+  const value = matmul(tower, inputs.value, transposed(from.value));
+  return graph.add('MultiHeadAttention', [query, key, value, graph.weight(from.bias)], { num_heads: heads });
+}
+
+/** Several projections of one input as a single product: the input is read (and in int8 quantised) once. */
+function project(tower: Tower, x: Value, name: string, projections: readonly Weight[]): Value[] {
+  const joined = matmul(tower, x, transposed(stacked(name, projections)));
+  return tower.graph.addMany(
+    'Split',
+    [joined],
+    projections.map(() => true),
+    { axis: -1, num_outputs: projections.length },
+  );
+}

@@ -1,0 +1,90 @@
+import type { Precision } from '../../core/bundle-format.ts';
+import type { GraphBuilder, Value } from '../onnx/graph.ts';
+import { DATA_TYPE } from '../onnx/onnx-proto.ts';
+import { quantisedMatrix, quantisedTable } from '../quantise.ts';
+import { transposed, type Weight, type WeightSource } from '../weights.ts';
+
+/** Where layers are added and where their weights come from. */
+export interface Tower {
+  readonly graph: GraphBuilder;
+  readonly weights: WeightSource;
+  readonly precision: Precision;
+}
+
+/** Layer norm epsilon of torch's default, which CLIP's blocks use. */
+export const CLIP_EPSILON = 1e-5;
+
+/** x @ matrix, matrix [in, out]: in int8 the activations are quantised as they come, per tensor. */
+export function matmul({ graph, precision }: Tower, x: Value, matrix: Weight): Value {
+  if (precision !== 'int8') return graph.add('MatMul', [x, graph.weight(matrix)]);
+  const [values = '', scales = ''] = graph.initializers(`${matrix.name}.int8`, () => quantisedMatrix(matrix));
+  return graph.add('DynamicQuantizeMatMul', [x, values, scales]);
+}
+
+/** torch.nn.Linear: `<name>.weight` [out, in] and `<name>.bias` [out]. */
+export function linear(tower: Tower, x: Value, name: string): Value {
+  return addBias(tower, linearWithoutBias(tower, x, name), tower.weights.get(`${name}.bias`));
+}
+
+/** For where the next operator takes the bias. */
+export function linearWithoutBias(tower: Tower, x: Value, name: string): Value {
+  return matmul(tower, x, transposed(tower.weights.get(`${name}.weight`)));
+}
+
+export function addBias({ graph }: Tower, x: Value, bias: Weight): Value {
+  return graph.add('Add', [x, graph.weight(bias)]);
+}
+
+export function layerNorm({ graph, weights }: Tower, x: Value, name: string, epsilon: number): Value {
+  const [scale, shift] = normParameters({ graph, weights }, name);
+  return graph.add('LayerNormalization', [x, scale, shift], { axis: -1, epsilon: { float: epsilon } });
+}
+
+/**
+ * sum = x + skip + bias, and its layer norm, in one pass. `sum` is only made where it is wanted: pre-norm blocks carry
+ * it on, post-norm blocks do not.
+ */
+export function addAndNorm(
+  { graph, weights }: Tower,
+  terms: { readonly x: Value; readonly skip: Value; readonly bias: Weight },
+  name: string,
+  epsilon: number,
+  wantSum: boolean,
+): { readonly normed: Value; readonly sum: Value } {
+  const [scale, shift] = normParameters({ graph, weights }, name);
+  const [normed = '', , , sum = ''] = graph.addMany(
+    'SkipLayerNormalization',
+    [terms.x, terms.skip, scale, shift, graph.weight(terms.bias)],
+    [true, false, false, wantSum],
+    { epsilon: { float: epsilon } },
+  );
+  return { normed, sum };
+}
+
+/** The first row of every sequence: [B, S, W] → [B, 1, W]. */
+export function firstRow({ graph }: Tower, x: Value): Value {
+  return graph.add('Gather', [x, graph.int64s([0])], { axis: 1 });
+}
+
+export function l2Normalised({ graph }: Tower, x: Value): Value {
+  return graph.add('LpNormalization', [x], { axis: -1, p: 2 });
+}
+
+/** Softmax over the last dimension of [B, 1, 2] logits; the probability of class 1 as [B]. */
+export function probabilityOfSecondClass({ graph }: Tower, logits: Value): Value {
+  const probabilities = graph.add('Softmax', [logits], { axis: -1 });
+  const second = graph.add('Gather', [probabilities, graph.int64s([1])], { axis: 2 });
+  return graph.add('Reshape', [second, graph.int64s([-1])]);
+}
+
+/** Rows of an embedding table [rows, W] by id; in int8 with a scale per row. */
+export function lookUp({ graph, precision }: Tower, ids: Value, table: Weight): Value {
+  if (precision !== 'int8') return graph.add('Gather', [graph.weight(table), ids], { axis: 0 });
+  const [values = '', scales = ''] = graph.initializers(`${table.name}.int8`, () => quantisedTable(table));
+  const rows = graph.add('Cast', [graph.add('Gather', [values, ids], { axis: 0 })], { to: DATA_TYPE.float32 });
+  return graph.add('Mul', [rows, graph.add('Gather', [scales, ids], { axis: 0 })]);
+}
+
+function normParameters({ graph, weights }: Pick<Tower, 'graph' | 'weights'>, name: string): [Value, Value] {
+  return [graph.weight(weights.get(`${name}.weight`)), graph.weight(weights.get(`${name}.bias`))];
+}

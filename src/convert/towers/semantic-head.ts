@@ -1,0 +1,133 @@
+import type { Value } from '../onnx/graph.ts';
+import { DATA_TYPE } from '../onnx/onnx-proto.ts';
+import { named } from '../weights.ts';
+import { crossAttention, selfAttention, torchAttention } from './attention.ts';
+import { bertEmbeddings } from './bert.ts';
+import { quickGeluMlp } from './encoder-blocks.ts';
+import {
+  addAndNorm,
+  addBias,
+  CLIP_EPSILON,
+  firstRow,
+  layerNorm,
+  linearWithoutBias,
+  probabilityOfSecondClass,
+  type Tower,
+} from './layers.ts';
+
+export interface SemanticOptions {
+  readonly width: number;
+  readonly layers: number;
+  readonly heads: number;
+  readonly contextLength: number;
+  /** Image tokens a cover has. */
+  readonly tokenCount: number;
+  /** How the tokens come in: as they are stored, or as the image tower made them. */
+  readonly tokens: 'int8' | 'float32';
+}
+
+/**
+ * UniCLIP's OCR semantic head: does the text mean what is written on the cover? A class token and the text's
+ * embeddings go through decoder blocks that attend to the image tokens:
+ * t += self_attn(ln_1 t); t += cross_attn(ln_2 t, ln_2 memory, ln_3 memory); t += mlp(ln_4 t).
+ * The text is padded with id 0 to `contextLength` and the padding is attended to, as in training.
+ *
+ * Everything before the first look at the image is done once a text and then repeated for its pairs.
+ */
+export function addRerankGraph(tower: Tower, options: SemanticOptions): void {
+  const { graph, weights } = tower;
+  const { layers, contextLength } = options;
+  const ids = graph.input('input_ids', 'int64', ['T', contextLength]);
+  const pairText = graph.input('pair_text', 'int64', ['P']);
+  const memory = memoryInput(tower, options);
+
+  const text = textSequence(tower, ids, options);
+  const perText = selfAttentionStep(tower, text, decoderName(0), options.heads, layers === 1);
+  let sum = graph.add('Gather', [perText.sum, pairText], { axis: 0 });
+  let normed = graph.add('Gather', [perText.normed, pairText], { axis: 0 });
+  for (let layer = 0; layer < layers; layer++) {
+    const block = decoderName(layer);
+    if (layer > 0) {
+      ({ sum, normed } = selfAttentionStep(tower, sum, block, options.heads, layer === layers - 1));
+    }
+    sum = imageStep(tower, { sum, normed }, memory, block, options.heads);
+  }
+
+  const last = layerNorm(tower, sum, 'ln_ocr_semantic', CLIP_EPSILON);
+  const logits = graph.add('MatMul', [last, graph.weight(weights.get('proj_ocr_semantic'))]);
+  graph.output(probabilityOfSecondClass(tower, logits), 'ocr_semantic', 'float32', ['P']);
+}
+
+const decoderName = (layer: number): string => `ocr_semantic_decoder.resblocks.${layer}`;
+
+/** Image tokens [P, N, W] in float32. */
+function memoryInput({ graph }: Tower, { tokens, tokenCount, width }: SemanticOptions): Value {
+  if (tokens === 'float32') return graph.input('tokens', 'float32', ['P', tokenCount, width]);
+  const values = graph.input('tokens_int8', 'int8', ['P', tokenCount, width]);
+  const scale = graph.input('token_scale', 'float32', ['P', tokenCount]);
+  const floats = graph.add('Cast', [values], { to: DATA_TYPE.float32 });
+  return graph.add('Mul', [floats, graph.add('Unsqueeze', [scale, graph.int64s([-1])])]);
+}
+
+/** The class token before the text's embeddings: [T, L] → [T, 1 + L, W]. */
+function textSequence(tower: Tower, ids: Value, { width, contextLength }: SemanticOptions): Value {
+  const { graph, weights } = tower;
+  const words = bertEmbeddings(tower, ids, 'bert_embedding', contextLength);
+  const classToken = named('decoder_class_embedding', weights.get('decoder_class_embedding'), [1, 1, width]);
+  const texts = graph.add('Shape', [ids], { start: 0, end: 1 });
+  const expandedShape = graph.add('Concat', [texts, graph.int64s([1, width])], { axis: 0 });
+  return graph.add('Concat', [graph.add('Expand', [graph.weight(classToken), expandedShape]), words], { axis: 1 });
+}
+
+interface NormedSum {
+  readonly sum: Value;
+  readonly normed: Value;
+}
+
+/** t + self_attn(ln_1 t), and ln_2 of it; of row 0 alone where nothing later needs the other rows. */
+function selfAttentionStep(tower: Tower, t: Value, block: string, heads: number, firstRowOnly: boolean): NormedSum {
+  const normed = layerNorm(tower, t, `${block}.ln_1`, CLIP_EPSILON);
+  const attended = selfAttention(tower, normed, torchAttention(tower.weights, `${block}.self_attn`), {
+    heads,
+    firstRowOnly,
+  });
+  return addAndNorm(
+    tower,
+    {
+      x: linearWithoutBias(tower, attended, `${block}.self_attn.out_proj`),
+      skip: firstRowOnly ? firstRow(tower, t) : t,
+      bias: tower.weights.get(`${block}.self_attn.out_proj.bias`),
+    },
+    `${block}.ln_2`,
+    CLIP_EPSILON,
+    true,
+  );
+}
+
+/** t + cross_attn(ln_2 t, ln_2 memory, ln_3 memory), then the MLP. */
+function imageStep(tower: Tower, t: NormedSum, memory: Value, block: string, heads: number): Value {
+  const { graph, weights } = tower;
+  const inputs = {
+    query: t.normed,
+    key: layerNorm(tower, memory, `${block}.ln_2`, CLIP_EPSILON),
+    value: layerNorm(tower, memory, `${block}.ln_3`, CLIP_EPSILON),
+  };
+  const attended = crossAttention(tower, inputs, torchAttention(weights, `${block}.cross_attn`), heads);
+  const middle = addAndNorm(
+    tower,
+    {
+      x: linearWithoutBias(tower, attended, `${block}.cross_attn.out_proj`),
+      skip: t.sum,
+      bias: weights.get(`${block}.cross_attn.out_proj.bias`),
+    },
+    `${block}.ln_4`,
+    CLIP_EPSILON,
+    true,
+  );
+  const mlp = addBias(
+    tower,
+    quickGeluMlp(tower, middle.normed, `${block}.mlp`),
+    weights.get(`${block}.mlp.c_proj.bias`),
+  );
+  return graph.add('Add', [mlp, middle.sum]);
+}

@@ -1,0 +1,134 @@
+import type { Attributes, AttributeValue, Filter, FilterCondition } from '../core/types.ts';
+import { matchesCondition, matchesFilter, needsAttribute, scalarsOf, wantedValues } from './attribute-filter.ts';
+
+/**
+ * Attributes of all live covers by label, in memory, so that a filter is answered exactly and without reading the disk.
+ * Maps throughout: keys and values are what users send, `__proto__` included.
+ */
+export interface AttributeIndex {
+  /** Number of live covers. */
+  readonly size: number;
+  labels(): Iterable<number>;
+  has(label: number): boolean;
+  set(label: number, attributes: Attributes): void;
+  remove(label: number): void;
+  /** Labels that the filter lets through. The set lives on and follows later writes; do not change it. */
+  matching(filter: Filter): ReadonlySet<number>;
+}
+
+interface Column {
+  readonly values: Map<number, AttributeValue>;
+  /** Labels by scalar value, for `equals` and `in`. */
+  readonly postings: Map<string | number | boolean, Set<number>>;
+}
+
+/** Filters repeat (a channel, a region), so the last few keep their labels. */
+const CACHED_FILTERS = 16;
+
+export function createAttributeIndex(): AttributeIndex {
+  const attributesOf = new Map<number, Attributes>();
+  const columns = new Map<string, Column>();
+  const cache = new Map<string, { readonly filter: Filter; readonly labels: Set<number> }>();
+
+  function remove(label: number): void {
+    const attributes = attributesOf.get(label);
+    if (attributes === undefined) return;
+    attributesOf.delete(label);
+    for (const [key, value] of Object.entries(attributes)) removeValue(columns, key, label, value);
+    for (const { labels } of cache.values()) labels.delete(label);
+  }
+
+  function set(label: number, attributes: Attributes): void {
+    remove(label);
+    attributesOf.set(label, attributes);
+    for (const [key, value] of Object.entries(attributes)) addValue(columns, key, label, value);
+    for (const { filter, labels } of cache.values()) if (matchesFilter(filter, attributes)) labels.add(label);
+  }
+
+  function matching(filter: Filter): ReadonlySet<number> {
+    const key = JSON.stringify(Object.entries(filter).sort(([a], [b]) => (a < b ? -1 : 1)));
+    const known = cache.get(key);
+    // Put back at the end: the Map's order is the order of last use.
+    cache.delete(key);
+    const entry = known ?? { filter, labels: evaluate(filter) };
+    cache.set(key, entry);
+    const [oldest] = cache.keys();
+    if (oldest !== undefined && cache.size > CACHED_FILTERS) cache.delete(oldest);
+    return entry.labels;
+  }
+
+  function evaluate(filter: Filter): Set<number> {
+    const conditions = Object.entries(filter).map(([key, condition]) => ({
+      key,
+      condition,
+      candidates: candidates(key, condition),
+    }));
+    conditions.sort((a, b) => (a.candidates?.size ?? attributesOf.size) - (b.candidates?.size ?? attributesOf.size));
+    const matched = new Set<number>();
+    for (const label of conditions[0]?.candidates?.labels() ?? attributesOf.keys()) {
+      if (conditions.every(({ key, condition }) => matchesCondition(condition, columns.get(key)?.values.get(label)))) {
+        matched.add(label);
+      }
+    }
+    return matched;
+  }
+
+  /** A superset of the labels that meet the condition; undefined: all of them. */
+  function candidates(key: string, condition: FilterCondition): Candidates | undefined {
+    if (!needsAttribute(condition)) return undefined;
+    const column = columns.get(key);
+    if (column === undefined) return { size: 0, labels: () => [] };
+    const wanted = wantedValues(condition);
+    if (wanted === undefined) return { size: column.values.size, labels: () => column.values.keys() };
+    const postings = [...new Set(wanted)].flatMap((value) => column.postings.get(value) ?? []);
+    return {
+      size: postings.reduce((sum, posting) => sum + posting.size, 0),
+      labels: function* () {
+        for (const posting of postings) yield* posting;
+      },
+    };
+  }
+
+  return {
+    get size() {
+      return attributesOf.size;
+    },
+    labels: () => attributesOf.keys(),
+    has: (label) => attributesOf.has(label),
+    set,
+    remove,
+    matching,
+  };
+}
+
+interface Candidates {
+  /** At least the number of different labels. */
+  readonly size: number;
+  labels(): Iterable<number>;
+}
+
+function addValue(columns: Map<string, Column>, key: string, label: number, value: AttributeValue): void {
+  let column = columns.get(key);
+  if (column === undefined) {
+    column = { values: new Map(), postings: new Map() };
+    columns.set(key, column);
+  }
+  column.values.set(label, value);
+  for (const scalar of scalarsOf(value)) {
+    const posting = column.postings.get(scalar);
+    if (posting === undefined) column.postings.set(scalar, new Set([label]));
+    else posting.add(label);
+  }
+}
+
+function removeValue(columns: Map<string, Column>, key: string, label: number, value: AttributeValue): void {
+  const column = columns.get(key);
+  if (column === undefined) return;
+  column.values.delete(label);
+  if (column.values.size === 0) columns.delete(key);
+  for (const scalar of scalarsOf(value)) {
+    const posting = column.postings.get(scalar);
+    posting?.delete(label);
+    if (posting?.size === 0) column.postings.delete(scalar);
+  }
+}

@@ -1,0 +1,280 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import { failure } from '../core/errors.ts';
+import type { Filter } from '../core/types.ts';
+import { matchesFilter } from './attribute-filter.ts';
+import { createAttributeIndex } from './attribute-index.ts';
+import type { CoverStore } from './cover-store.ts';
+import { type ScoredCandidates, scanCandidates, scanLabels } from './exact-scan.ts';
+import {
+  type GraphManifest,
+  type GraphOwner,
+  graphDefect,
+  loadGraph,
+  readGraphManifest,
+  saveGraph,
+} from './graph-snapshot.ts';
+import { createMutex } from './mutex.ts';
+import type { LogEntry } from './record-codec.ts';
+import { createVectorIndex, type Scored, type VectorIndex } from './vector-index.ts';
+
+/**
+ * What is derived from the store: the graph and the attributes, kept in step with it by reading its log. Lives in a
+ * thread of its own. Long work goes in slices, between which searches are answered.
+ */
+export interface CoverGraph {
+  state(): GraphState;
+  /** Reads the snapshot and what was written since, or builds from the store; returns why it had to be built. */
+  load(): Promise<string | undefined>;
+  /** Takes in all writes up to `sequence`. */
+  catchUp(sequence: number): Promise<void>;
+  search(query: GraphQuery): Promise<Scored>;
+  score(query: CandidateQuery): Promise<ScoredCandidates>;
+  /** Puts the graph on disk, unless it lies there as it is. */
+  save(): Promise<GraphManifest>;
+  /** Builds the graph anew from the store, beside the one that goes on answering, and drops all tombstones. */
+  rebuild(): Promise<void>;
+}
+
+export interface GraphState {
+  readonly sequence: number;
+  readonly elements: number;
+  readonly deleted: number;
+  readonly capacity: number;
+  readonly snapshot: { readonly sequence: number; readonly createdAt: string } | null;
+}
+
+export interface GraphQuery {
+  readonly embedding: Float32Array;
+  readonly k: number;
+  readonly filter: Filter | undefined;
+}
+
+export interface CandidateQuery extends GraphQuery {
+  /** Each id once. */
+  readonly ids: readonly string[];
+}
+
+export interface CoverGraphOptions {
+  readonly store: CoverStore;
+  /** Where the graph's snapshot lies. */
+  readonly folder: string;
+  readonly owner: GraphOwner;
+  /** Least `ef` of a search. */
+  readonly efSearch: number;
+}
+
+/** Up to here scoring every cover takes about as long as asking the graph, and misses none. */
+const SMALL = 1_000;
+/** Milliseconds of work between two looks at the thread's messages. */
+const SLICE_MS = 2;
+const LOG_CHUNK = 256;
+
+export function createCoverGraph({ store, folder, owner, efSearch }: CoverGraphOptions): CoverGraph {
+  const attributes = createAttributeIndex();
+  const applying = createMutex();
+  const maintenance = createMutex();
+  let graph = createVectorIndex(owner.embeddingDim);
+  let sequence = 0;
+  let saved: GraphManifest | undefined;
+  /** Whether the graph is another than the saved one although the sequence is the same. */
+  let rebuiltSinceSave = false;
+
+  async function load(): Promise<string | undefined> {
+    store.refresh();
+    const last = store.lastSequence();
+    for (const cover of store.allCovers()) attributes.set(cover.label, cover.attributes);
+    const reason = await loadSnapshot(last);
+    if (reason === undefined) return undefined;
+    saved = undefined;
+    sequence = last;
+    await rebuild();
+    return reason;
+  }
+
+  /** Returns why the snapshot could not be used. */
+  async function loadSnapshot(last: number): Promise<string | undefined> {
+    const manifest = await readGraphManifest(folder);
+    const defect = await graphDefect(folder, manifest, owner);
+    if (manifest === undefined || defect !== undefined) return defect ?? 'there is none';
+    if (manifest.sequence > last) return 'it is newer than the store';
+    try {
+      graph = loadGraph(folder, manifest, attributes.has) ?? createVectorIndex(owner.embeddingDim);
+      sequence = manifest.sequence;
+      await catchUp(last);
+    } catch (error) {
+      return error instanceof Error ? error.message : String(error);
+    }
+    if (graph.elements - graph.deleted !== attributes.size) return 'it does not hold the covers of the store';
+    for (const label of attributes.labels()) if (!graph.has(label)) return 'it does not hold the covers of the store';
+    saved = manifest;
+    return undefined;
+  }
+
+  function catchUp(target: number): Promise<void> {
+    return applying(async () => {
+      await replay(graph, sequence, target, (applied) => {
+        sequence = applied;
+      });
+    });
+  }
+
+  /** Applies the log's entries after `from` up to `to`. Applying one twice does no harm. */
+  async function replay(
+    into: VectorIndex,
+    from: number,
+    to: number,
+    onApplied: (sequence: number) => void,
+  ): Promise<void> {
+    let next = from + 1;
+    const slice = createSlice();
+    while (next <= to) {
+      store.refresh();
+      const entries = store.logAfter(next - 1, LOG_CHUNK);
+      if (entries.length === 0) throw failure('corrupt_data', 'the log of writes ends too early');
+      for (const entry of entries) {
+        // Every write has its entry until a snapshot covers it.
+        if (entry.sequence !== next) throw failure('corrupt_data', 'the log of writes has a gap');
+        apply(into, entry);
+        onApplied(next);
+        next += 1;
+        if (await slice.pause()) store.refresh();
+      }
+    }
+  }
+
+  function apply(into: VectorIndex, { id, label, replaced }: LogEntry): void {
+    if (replaced !== 0) {
+      into.remove(replaced);
+      attributes.remove(replaced);
+    }
+    if (label === 0) return;
+    const cover = store.cover(id);
+    // Content that is gone by now was replaced or deleted by a later entry.
+    if (cover?.label !== label) return;
+    attributes.set(label, cover.attributes);
+    const embedding = into.has(label) ? undefined : store.embedding(label);
+    if (embedding !== undefined) into.add(label, embedding);
+  }
+
+  function rebuild(): Promise<void> {
+    return maintenance(async () => {
+      store.refresh();
+      const start = store.lastSequence();
+      const next = createVectorIndex(owner.embeddingDim, Math.ceil(store.counts().labels * 1.1));
+      await addAll(next);
+      // Writes wait for this last step, or the new graph might never catch up with the old one.
+      await applying(async () => {
+        store.refresh();
+        const last = Math.max(sequence, store.lastSequence());
+        await replay(next, Math.min(start, sequence), last, () => {});
+        graph = next;
+        sequence = last;
+        rebuiltSinceSave = true;
+      });
+    });
+  }
+
+  async function addAll(next: VectorIndex): Promise<void> {
+    const slice = createSlice();
+    let last = 0;
+    for (;;) {
+      store.refresh();
+      const labels = store.labelsAfter(last, LOG_CHUNK);
+      for (const label of labels) {
+        const embedding = store.embedding(label);
+        if (embedding !== undefined) next.add(label, embedding);
+        last = label;
+        if (await slice.pause()) store.refresh();
+      }
+      if (labels.length === 0) return;
+    }
+  }
+
+  async function search({ embedding, k, filter }: GraphQuery): Promise<Scored> {
+    const matched = filter === undefined ? undefined : attributes.matching(filter);
+    const pool = matched?.size ?? attributes.size;
+    const wanted = Math.min(k, pool);
+    if (wanted === 0) return { labels: [], cosines: [] };
+    const ef = Math.max(efSearch, 2 * wanted);
+    if (pool > exactBelow(ef, attributes.size, matched !== undefined)) {
+      const found = searchGraph(embedding, wanted, ef, matched);
+      if (found !== undefined) return found;
+    }
+    return scanLabels(store, embedding, [...(matched ?? attributes.labels())], wanted);
+  }
+
+  /** Undefined when the graph gave fewer than `wanted`, or would have to look at more nodes than an exact scan. */
+  function searchGraph(
+    embedding: Float32Array,
+    wanted: number,
+    ef: number,
+    matched: ReadonlySet<number> | undefined,
+  ): Scored | undefined {
+    if (matched === undefined) {
+      const found = graph.search(embedding, wanted, ef);
+      return found.labels.length < wanted ? undefined : found;
+    }
+    // A native search cannot be stopped, but it ends soon once everything is let through.
+    let budget = matched.size;
+    const found = graph.search(embedding, wanted, ef, (label) => --budget < 0 || matched.has(label));
+    return budget < 0 || found.labels.length < wanted ? undefined : found;
+  }
+
+  function score({ embedding, k, filter, ids }: CandidateQuery): Promise<ScoredCandidates> {
+    const allow = (id: string): boolean => {
+      if (filter === undefined) return true;
+      const cover = store.cover(id);
+      return cover !== undefined && matchesFilter(filter, cover.attributes);
+    };
+    return scanCandidates(store, embedding, ids, k, allow);
+  }
+
+  function save(): Promise<GraphManifest> {
+    return maintenance(() =>
+      applying(async () => {
+        if (saved?.sequence === sequence && !rebuiltSinceSave) return saved;
+        saved = await saveGraph(folder, graph, owner, sequence);
+        rebuiltSinceSave = false;
+        return saved;
+      }),
+    );
+  }
+
+  return {
+    state: () => ({
+      sequence,
+      elements: graph.elements,
+      deleted: graph.deleted,
+      capacity: graph.capacity,
+      snapshot: saved === undefined ? null : { sequence: saved.sequence, createdAt: saved.createdAt },
+    }),
+    load,
+    catchUp,
+    search,
+    score,
+    save,
+    rebuild,
+  };
+}
+
+/**
+ * Size of the pool below which scoring all of it is cheaper than the graph. With a filter, the graph looks at about
+ * ef * live / pool nodes until it holds `ef` that match, at about the cost of scoring one each; that exceeds the pool
+ * while pool² < ef * live.
+ */
+function exactBelow(ef: number, live: number, filtered: boolean): number {
+  return Math.max(SMALL, filtered ? Math.sqrt(ef * live) : 0);
+}
+
+/** Gives way to the thread's other work once `SLICE_MS` have passed; `pause` tells whether it did. */
+function createSlice(): { pause(): Promise<boolean> } {
+  let end = performance.now() + SLICE_MS;
+  return {
+    async pause() {
+      if (performance.now() < end) return false;
+      await nextTurn();
+      end = performance.now() + SLICE_MS;
+      return true;
+    },
+  };
+}

@@ -1,0 +1,221 @@
+import { failure } from '../core/errors.ts';
+import type { CoverIndex, CoverWrite, IndexStatus } from '../core/ports.ts';
+import type { CoverRecord, ImageTokens, ModelRef, Thumbnail } from '../core/types.ts';
+import type { GraphState } from './cover-graph.ts';
+import { type CoverStore, openCoverStore, type StoreAbout } from './cover-store.ts';
+import type { CoverWriterMethods } from './cover-writer-thread.ts';
+import { bindStore, type DataDirPaths, dataDirPaths, lockDataDir } from './data-dir.ts';
+import { encodeWrite } from './encode-write.ts';
+import { type CoverIndexEvent, type GraphClient, openGraphClient } from './graph-client.ts';
+import { createGraphMaintenance, type RebuildPolicy } from './graph-maintenance.ts';
+import { createRecall } from './recall.ts';
+import { type TokenShape, tokenBytes, viewTokens } from './record-codec.ts';
+import { writeSnapshot } from './snapshot.ts';
+import { keepThread, type ThreadKeeper } from './thread-keeper.ts';
+import { type Committed, createWriteQueue } from './write-queue.ts';
+
+export interface CoverIndexOptions {
+  /** Made when it is not there. */
+  readonly dataDir: string;
+  /** The bundle that makes the embeddings; a folder made by another is refused. */
+  readonly bundle: ModelRef;
+  readonly embeddingDim: number;
+  /** Shape of the image tokens; null where the bundle has none. */
+  readonly tokens: TokenShape | null;
+  /** Writes after which the graph is saved, so that a restart replays less. */
+  readonly snapshotEveryWrites?: number;
+  /** HNSW's `ef`: nodes held during a search. */
+  readonly efSearch?: number;
+  readonly rebuildWhen?: RebuildPolicy;
+  readonly onEvent?: (event: CoverIndexEvent) => void;
+}
+
+export type OpenedCoverIndex = CoverIndex;
+
+const DEFAULTS = {
+  snapshotEveryWrites: 10_000,
+  efSearch: 200,
+  rebuildWhen: { tombstones: 1_000, share: 0.2 },
+} as const;
+const TRIM_CHUNK = 2_000;
+
+/** What the open index is made of. */
+interface Parts {
+  readonly options: Required<Omit<CoverIndexOptions, 'onEvent'>>;
+  readonly paths: DataDirPaths;
+  readonly about: StoreAbout;
+  readonly store: CoverStore;
+  readonly writer: ThreadKeeper<CoverWriterMethods>;
+  readonly graph: GraphClient;
+  onEvent(event: CoverIndexEvent): void;
+}
+
+/**
+ * Opens the data folder and resolves once every cover in it can be found. Fails with `data_dir_busy`,
+ * `bundle_mismatch` or `corrupt_data`, with nothing left open.
+ */
+export async function openCoverIndex(given: CoverIndexOptions): Promise<OpenedCoverIndex> {
+  const { onEvent = () => {}, ...rest } = given;
+  const options = { ...DEFAULTS, ...rest };
+  const paths = dataDirPaths(options.dataDir);
+  const opened: (() => Promise<void>)[] = [];
+  const closeParts = async (): Promise<void> => {
+    for (const close of opened.splice(0).reverse()) await close();
+  };
+  try {
+    const lock = await lockDataDir(paths.root);
+    opened.push(lock.release);
+    const store = openStore(paths);
+    opened.push(store.close);
+    const about = bindStore(store, paths.root, options);
+    const writer = await startWriter(paths, onEvent);
+    opened.push(() => writer.close((thread) => thread.call('close', null)));
+    let onAdvanced = (_state: GraphState): void => {};
+    const graph = await openGraphClient({
+      thread: {
+        storePath: paths.store,
+        graphFolder: paths.graph,
+        owner: { storeId: about.storeId, bundleHash: about.bundle.hash, embeddingDim: about.embeddingDim },
+        efSearch: options.efSearch,
+      },
+      lastSequence: () => store.lastSequence(),
+      onAdvanced: (state) => onAdvanced(state),
+      onEvent,
+    });
+    opened.push(graph.close);
+    const index = assemble({ options, paths, about, store, writer, graph, onEvent }, closeParts);
+    onAdvanced = index.onAdvanced;
+    return index.port;
+  } catch (error) {
+    await closeParts();
+    throw error;
+  }
+}
+
+function assemble(
+  { options, paths, about, store, writer, graph, onEvent }: Parts,
+  closeParts: () => Promise<void>,
+): { readonly port: CoverIndex; onAdvanced(state: GraphState): void } {
+  const writerThread = () => {
+    if (writer.current === undefined) throw failure('unavailable', 'The store is being opened again.');
+    return writer.current;
+  };
+  const queue = createWriteQueue(async (batches, transfer) => {
+    const outcomes = await writerThread().call('commit', batches, transfer);
+    store.refresh();
+    return outcomes;
+  });
+  const maintenance = createGraphMaintenance({
+    graph,
+    saveEveryWrites: options.snapshotEveryWrites,
+    rebuildWhen: options.rebuildWhen,
+    trimLog: async (upTo) => writerThread().call('trimLog', { upTo, limit: TRIM_CHUNK }),
+    onEvent,
+  });
+  let closing: Promise<void> | undefined;
+
+  async function commit(writes: readonly CoverWrite[]): Promise<Committed> {
+    if (closing !== undefined) throw failure('draining', 'The index is closing.');
+    return queue.add(writes.map((write) => encodeWrite(write, options)));
+  }
+
+  function status(): IndexStatus {
+    const { deleted, snapshot, ...graphStatus } = graph.status();
+    const sequence = store.lastSequence();
+    return {
+      covers: store.counts().covers,
+      deleted,
+      bundle: about.bundle,
+      // Nothing is visible before it is on disk.
+      sequence,
+      durableSequence: sequence,
+      graph: graphStatus,
+      snapshot,
+    };
+  }
+
+  async function close(): Promise<void> {
+    await queue.idle();
+    await graph.advance(store.lastSequence()).catch(() => {});
+    await maintenance.save();
+    await closeParts();
+  }
+
+  const port: CoverIndex = {
+    recall: createRecall(store, graph, options.embeddingDim),
+    get: (id) => recordOf(store, id),
+    tokens: (ids) => readTokens(store, ids, options.tokens),
+    thumbnail: (id) => thumbnailOf(store, id),
+    write(writes) {
+      const committed = commit(writes);
+      const durable = committed.then(({ results }) => results);
+      const searchable = committed.then(({ sequence }) => graph.advance(sequence));
+      // Whoever waits for one of the two need not wait for the other.
+      durable.catch(() => {});
+      searchable.catch(() => {});
+      return { durable, searchable };
+    },
+    status,
+    snapshot: () => maintenance.snapshot(() => writeSnapshot({ paths, store, about })),
+    rebuild: () => maintenance.rebuild('it was asked for'),
+    close() {
+      closing ??= close();
+      return closing;
+    },
+  };
+  return { port, onAdvanced: maintenance.consider };
+}
+
+function openStore(paths: DataDirPaths): CoverStore {
+  try {
+    return openCoverStore(paths.store);
+  } catch (cause) {
+    throw failure('corrupt_data', `The store ${paths.store} cannot be opened: ${(cause as Error).message}.`, { cause });
+  }
+}
+
+function startWriter(
+  paths: DataDirPaths,
+  onEvent: (event: CoverIndexEvent) => void,
+): Promise<ThreadKeeper<CoverWriterMethods>> {
+  return keepThread<CoverWriterMethods>({
+    url: new URL('./cover-writer-thread.js', import.meta.url),
+    data: { path: paths.store },
+    name: 'writer',
+    prepare: async () => {},
+    onDeath: (error) => onEvent({ event: 'thread_died', error }),
+  });
+}
+
+function recordOf(store: CoverStore, id: string): CoverRecord | undefined {
+  const cover = store.cover(id);
+  if (cover === undefined) return undefined;
+  const { label: _, ...record } = cover;
+  return record;
+}
+
+function thumbnailOf(store: CoverStore, id: string): Thumbnail | undefined {
+  const label = store.labelOf(id);
+  return label === undefined ? undefined : store.thumbnail(label);
+}
+
+/** All of them in one buffer, so that they can be moved to another thread together. */
+function readTokens(
+  store: CoverStore,
+  ids: readonly string[],
+  shape: TokenShape | null,
+): readonly (ImageTokens | undefined)[] {
+  if (shape === null) return ids.map(() => undefined);
+  const size = tokenBytes(shape);
+  // Each cover's scales start at a multiple of four bytes.
+  const stride = Math.ceil(size / 4) * 4;
+  const buffer = new ArrayBuffer(ids.length * stride);
+  const bytes = new Uint8Array(buffer);
+  return ids.map((id, i) => {
+    const label = store.labelOf(id);
+    const stored = label === undefined ? undefined : store.tokens(label);
+    if (stored === undefined || stored.length !== size) return undefined;
+    bytes.set(stored, i * stride);
+    return viewTokens(buffer, i * stride, shape);
+  });
+}

@@ -1,0 +1,130 @@
+import { statfsSync } from 'node:fs';
+import { dirname } from 'node:path';
+import type { ErrorCode } from '../core/errors.ts';
+import type { WriteResult } from '../core/ports.ts';
+import type { Attributes } from '../core/types.ts';
+import type { CoverStore, EncodedContent } from './cover-store.ts';
+
+/** A write in the form in which it travels to the writer thread. */
+export type EncodedWrite = EncodedUpsert | { readonly op: 'delete'; readonly id: string };
+
+export interface EncodedUpsert {
+  readonly op: 'upsert';
+  readonly id: string;
+  readonly imageUrl: string | undefined;
+  readonly title: string | undefined;
+  readonly attributes: Attributes;
+  readonly content: (EncodedContent & ContentFacts) | undefined;
+}
+
+interface ContentFacts {
+  readonly imageHash: string | undefined;
+  readonly ocrPresence: number | undefined;
+}
+
+/** What became of one batch: its results, or why nothing of it was written. */
+export type BatchOutcome =
+  | { readonly results: readonly WriteResult[]; readonly sequence: number }
+  | { readonly error: { readonly code: ErrorCode; readonly detail: string; readonly reason: string } };
+
+/** Labels are sequences, and the graph's labels are 32 bits wide. */
+const MAX_SEQUENCE = 0xffff_ffff;
+/** A disk with less room than this counts as full when a write fails: LMDB then reports a bare input/output error. */
+const NEARLY_FULL_BYTES = 16 * 1024 * 1024;
+/** ENOSPC, EFBIG, EDQUOT and LMDB's MDB_MAP_FULL. */
+const FULL_CODES: ReadonlySet<unknown> = new Set([28, 27, 122, -30792]);
+const INPUT_OUTPUT_ERROR = 5;
+
+/**
+ * Writes several batches in one fsynced transaction. When that fails each batch is tried alone, so that none fails for
+ * the size of its neighbours.
+ */
+export function commitBatches(store: CoverStore, batches: readonly (readonly EncodedWrite[])[]): BatchOutcome[] {
+  try {
+    return commitTogether(store, batches);
+  } catch (error) {
+    if (batches.length > 1) return batches.flatMap((batch) => commitBatches(store, [batch]));
+    if (!isFull(store, error))
+      return [{ error: { code: 'internal', detail: 'The write failed.', reason: reasonOf(error) } }];
+  }
+  try {
+    // Pages freed by a delete can be used only from the second transaction after it; a full disk may need this one.
+    store.transaction(() => store.putSequence(store.lastSequence()));
+    return commitTogether(store, batches);
+  } catch (error) {
+    const detail = 'The disk is full: nothing of this batch was written.';
+    return [{ error: { code: 'storage_full', detail, reason: reasonOf(error) } }];
+  }
+}
+
+/** Drops the log up to and including `sequence`, in transactions small enough not to hold up writes for long. */
+export function trimLog(store: CoverStore, sequence: number, limit: number): boolean {
+  return store.transaction(() => store.trimLog(sequence, limit)) === limit;
+}
+
+function commitTogether(store: CoverStore, batches: readonly (readonly EncodedWrite[])[]): BatchOutcome[] {
+  return store.transaction(() => {
+    let sequence = store.lastSequence();
+    const outcomes = batches.map((batch) => {
+      const results = batch.map((write) => {
+        if (sequence >= MAX_SEQUENCE)
+          throw new Error('the store has used up its sequence numbers: re-index into a new one');
+        const result = apply(store, write, sequence + 1);
+        if (result !== 'not_found') sequence += 1;
+        return result;
+      });
+      return { results, sequence };
+    });
+    store.putSequence(sequence);
+    return outcomes;
+  });
+}
+
+/** Writes one change as number `sequence`; `not_found` changes nothing and uses no number. */
+function apply(store: CoverStore, write: EncodedWrite, sequence: number): WriteResult {
+  const { id } = write;
+  if (write.op === 'delete') {
+    const replaced = store.labelOf(id);
+    if (replaced === undefined) return 'not_found';
+    store.deleteCover(id);
+    store.deleteContent(replaced);
+    store.putLogEntry({ sequence, id, label: 0, replaced });
+    return 'deleted';
+  }
+  const before = store.cover(id);
+  const { imageUrl, title, attributes, content } = write;
+  if (content === undefined) {
+    if (before === undefined) return 'not_found';
+    store.putCover({ ...before, sequence, imageUrl, title, attributes });
+    store.putLogEntry({ sequence, id, label: before.label, replaced: 0 });
+    return 'updated';
+  }
+  if (before !== undefined) store.deleteContent(before.label);
+  store.putCover({
+    id,
+    sequence,
+    label: sequence,
+    imageUrl,
+    title,
+    attributes,
+    imageHash: content.imageHash,
+    ocrPresence: content.ocrPresence,
+    hasTokens: content.tokens !== undefined,
+    hasThumbnail: content.thumbnail !== undefined,
+  });
+  store.putContent(sequence, id, content);
+  store.putLogEntry({ sequence, id, label: sequence, replaced: before?.label ?? 0 });
+  return before === undefined ? 'created' : 'updated';
+}
+
+function isFull(store: CoverStore, error: unknown): boolean {
+  const code = (error as { code?: unknown }).code;
+  if (FULL_CODES.has(code)) return true;
+  if (code !== INPUT_OUTPUT_ERROR) return false;
+  const { bavail, bsize } = statfsSync(dirname(store.path));
+  return bavail * bsize < NEARLY_FULL_BYTES;
+}
+
+function reasonOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

@@ -1,0 +1,123 @@
+import { createHash, randomUUID } from 'node:crypto';
+import { mkdirSync, realpathSync } from 'node:fs';
+import { createServer, type Server } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { failure } from '../core/errors.ts';
+import type { ModelRef } from '../core/types.ts';
+import type { CoverStore, StoreAbout } from './cover-store.ts';
+import type { TokenShape } from './record-codec.ts';
+
+/** Version of the data folder's layout and records. */
+export const DATA_FORMAT = 1;
+
+/** Names inside a data folder. */
+export interface DataDirPaths {
+  readonly root: string;
+  readonly store: string;
+  readonly graph: string;
+  readonly snapshots: string;
+}
+
+export function dataDirPaths(root: string): DataDirPaths {
+  return {
+    root,
+    store: join(root, 'covers.lmdb'),
+    graph: join(root, 'graph'),
+    snapshots: join(root, 'snapshots'),
+  };
+}
+
+export interface DataDirLock {
+  release(): Promise<void>;
+}
+
+/**
+ * Takes the folder (made when it is not there) for this process; fails with `data_dir_busy` when another has it. The
+ * lock is a name that is listened on, which the system frees however the process ends; nothing stale can be left.
+ * It holds on one machine only: processes elsewhere that mount the same disk do not see it.
+ */
+export async function lockDataDir(dataDir: string): Promise<DataDirLock> {
+  mkdirSync(dataDir, { recursive: true });
+  const name = lockName(realpathSync(dataDir));
+  const server = createServer((socket) => socket.destroy());
+  try {
+    await listen(server, name);
+  } catch (cause) {
+    if ((cause as NodeJS.ErrnoException).code !== 'EADDRINUSE') throw cause;
+    throw failure(
+      'data_dir_busy',
+      `Another process has the data folder ${dataDir} open. Stop it, or use another --data-dir.`,
+      {
+        cause,
+      },
+    );
+  }
+  server.unref();
+  return { release: () => new Promise((resolve) => server.close(() => resolve())) };
+}
+
+/** What a store must have been made for. */
+export interface StoreBinding {
+  readonly bundle: ModelRef;
+  readonly embeddingDim: number;
+  readonly tokens: TokenShape | null;
+}
+
+/** Binds a new store to the bundle, or checks that it is bound to it. Fails with `bundle_mismatch` or `corrupt_data`. */
+export function bindStore(store: CoverStore, dataDir: string, binding: StoreBinding): StoreAbout {
+  const about = store.about();
+  if (about === undefined) {
+    if (store.lastSequence() > 0)
+      throw failure('corrupt_data', `The data folder ${dataDir} does not say what made it.`);
+    const { bundle, embeddingDim, tokens } = binding;
+    const made = {
+      format: DATA_FORMAT,
+      storeId: randomUUID(),
+      bundle: { name: bundle.name, hash: bundle.hash },
+      embeddingDim,
+      tokens,
+    };
+    store.transaction(() => store.putAbout(made));
+    return made;
+  }
+  demandKnownFormat(about, dataDir);
+  if (about.bundle.hash !== binding.bundle.hash) {
+    throw failure(
+      'bundle_mismatch',
+      `The data folder ${dataDir} was indexed by the bundle ${describe(about.bundle)}, and the bundle loaded is ` +
+        `${describe(binding.bundle)}. Their embeddings cannot be mixed: load the bundle that made the folder, give ` +
+        'another --data-dir, or remove the folder and index the covers again.',
+    );
+  }
+  return about;
+}
+
+export function demandKnownFormat(about: StoreAbout, dataDir: string): void {
+  if (about.format === DATA_FORMAT) return;
+  throw failure(
+    'corrupt_data',
+    `The data folder ${dataDir} has format ${about.format}, and this version reads format ${DATA_FORMAT}.`,
+  );
+}
+
+function describe({ name, hash }: ModelRef): string {
+  return `${name} (${hash.slice(0, 12)})`;
+}
+
+/** On Linux a name outside the file system; elsewhere a pipe or a socket file. */
+function lockName(realPath: string): string {
+  const name = `coverrank-${createHash('sha256').update(realPath).digest('hex').slice(0, 32)}`;
+  if (process.platform === 'linux') return `\0${name}`;
+  return process.platform === 'win32' ? `\\\\.\\pipe\\${name}` : join(tmpdir(), `${name}.sock`);
+}
+
+async function listen(server: Server, name: string): Promise<void> {
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(name, () => {
+      server.removeListener('error', reject);
+      resolve();
+    });
+  });
+}

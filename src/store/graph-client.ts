@@ -1,0 +1,166 @@
+import { type CoverrankError, failure } from '../core/errors.ts';
+import type { IndexStatus } from '../core/ports.ts';
+import type { CandidateQuery, GraphQuery, GraphState } from './cover-graph.ts';
+import type { ScoredCandidates } from './exact-scan.ts';
+import { createSearchGate } from './search-gate.ts';
+import { keepThread, type ThreadKeeper } from './thread-keeper.ts';
+import type { Scored } from './vector-index.ts';
+import type { VectorIndexMethods, VectorIndexThreadData } from './vector-index-thread.ts';
+
+/** The graph's thread as the main thread sees it: kept alive, kept in step with the store. */
+export interface GraphClient {
+  search(query: GraphQuery, signal: AbortSignal): Promise<Scored>;
+  score(query: CandidateQuery, signal: AbortSignal): Promise<ScoredCandidates>;
+  /** Settles once the graph holds all writes up to `sequence`, which must be committed. Outlives a thread's death. */
+  advance(sequence: number): Promise<void>;
+  save(): Promise<GraphState>;
+  rebuild(because: string): Promise<void>;
+  status(): IndexStatus['graph'] & Pick<GraphState, 'deleted' | 'snapshot'>;
+  close(): Promise<void>;
+}
+
+/** Told to whoever keeps the log. */
+export type CoverIndexEvent =
+  | { readonly event: 'graph_rebuilt'; readonly because: string; readonly covers: number; readonly tookMs: number }
+  | { readonly event: 'graph_saved'; readonly sequence: number }
+  | { readonly event: 'graph_save_failed'; readonly error: Error }
+  | { readonly event: 'thread_died'; readonly error: CoverrankError };
+
+export interface GraphClientOptions {
+  readonly thread: VectorIndexThreadData;
+  /** Sequence of the last committed write. */
+  lastSequence(): number;
+  /** After the graph took in writes. */
+  onAdvanced(state: GraphState): void;
+  onEvent(event: CoverIndexEvent): void;
+}
+
+interface Waiter {
+  readonly sequence: number;
+  resolve(): void;
+  reject(error: Error): void;
+}
+
+/** The thread does one thing at a time; a few more in hand keep a long exact scan from holding up short searches. */
+const MAX_RUNNING = 4;
+const MAX_WAITING = 4_096;
+const RETRY_DELAY_MS = 200;
+
+/** Starts the thread and resolves once the graph is loaded. */
+export async function openGraphClient(options: GraphClientOptions): Promise<GraphClient> {
+  const gate = createSearchGate(MAX_RUNNING, MAX_WAITING);
+  let state: GraphState = { sequence: 0, elements: 0, deleted: 0, capacity: 0, snapshot: null };
+  let waiters: Waiter[] = [];
+  let advancing = false;
+  let rebuilding = 0;
+  let closed = false;
+  let keeper: ThreadKeeper<VectorIndexMethods> | undefined;
+
+  keeper = await keepThread<VectorIndexMethods>({
+    url: new URL('./vector-index-thread.js', import.meta.url),
+    data: options.thread,
+    name: 'graph',
+    async prepare(thread) {
+      const startedAt = performance.now();
+      const { state: loaded, rebuiltBecause } = await thread.call('load', null);
+      accept(loaded);
+      if (rebuiltBecause !== undefined && loaded.elements > 0) reportRebuilt(rebuiltBecause, startedAt);
+      // Writes may have come while it was loading. `current` is set only after this.
+      setImmediate(() => void pump());
+    },
+    onDeath: (error) => options.onEvent({ event: 'thread_died', error }),
+  });
+
+  function thread() {
+    const current = keeper?.current;
+    if (current === undefined) throw failure('unavailable', 'The graph is being loaded.', { retryAfterSeconds: 1 });
+    return current;
+  }
+
+  function accept(next: GraphState): void {
+    state = next;
+    const done = waiters.filter(({ sequence }) => sequence <= state.sequence);
+    waiters = waiters.filter(({ sequence }) => sequence > state.sequence);
+    for (const { resolve } of done) resolve();
+  }
+
+  function reportRebuilt(because: string, startedAt: number): void {
+    const covers = state.elements - state.deleted;
+    options.onEvent({ event: 'graph_rebuilt', because, covers, tookMs: performance.now() - startedAt });
+  }
+
+  /** Has the thread take in what is missing, for as long as somebody waits for it. */
+  async function pump(): Promise<void> {
+    if (advancing) return;
+    advancing = true;
+    try {
+      while (waiters.length > 0 && keeper?.current !== undefined) {
+        accept(await keeper.current.call('catchUp', options.lastSequence()));
+        options.onAdvanced(state);
+      }
+    } catch (error) {
+      if (keeper?.current !== undefined && !closed) repair(error as Error);
+    } finally {
+      advancing = false;
+    }
+  }
+
+  /** The graph could not follow the log although its thread lives: build it from the covers, which are what counts. */
+  function repair(error: Error): void {
+    rebuild(error.message)
+      .catch((failed: Error) =>
+        options.onEvent({
+          event: 'thread_died',
+          error: failure('unavailable', 'The graph cannot be built.', { cause: failed }),
+        }),
+      )
+      .finally(() => setTimeout(() => void pump(), RETRY_DELAY_MS).unref());
+  }
+
+  async function rebuild(because: string): Promise<void> {
+    const startedAt = performance.now();
+    rebuilding += 1;
+    try {
+      accept(await thread().call('rebuild', null));
+      reportRebuilt(because, startedAt);
+    } finally {
+      rebuilding -= 1;
+    }
+  }
+
+  return {
+    search: (query, signal) => gate.run(async () => thread().call('search', query), signal),
+    score: (query, signal) => gate.run(async () => thread().call('score', query), signal),
+    advance(sequence) {
+      if (sequence <= state.sequence) return Promise.resolve();
+      if (closed) return Promise.reject(failure('unavailable', 'The index is closed.'));
+      return new Promise((resolve, reject) => {
+        waiters.push({ sequence, resolve, reject });
+        void pump();
+      });
+    },
+    async save() {
+      accept(await thread().call('save', null));
+      return state;
+    },
+    rebuild,
+    status() {
+      const up = keeper?.current !== undefined;
+      const { sequence, elements, deleted, capacity, snapshot } = state;
+      return {
+        state: !up ? 'loading' : rebuilding > 0 ? 'rebuilding' : 'ready',
+        sequence,
+        elements,
+        deleted,
+        capacity,
+        snapshot,
+      };
+    },
+    async close() {
+      closed = true;
+      await keeper?.close((last) => last.call('close', null));
+      for (const { reject } of waiters) reject(failure('unavailable', 'The index is closed.'));
+      waiters = [];
+    },
+  };
+}

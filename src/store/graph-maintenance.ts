@@ -1,0 +1,78 @@
+import type { SnapshotInfo } from '../core/ports.ts';
+import type { GraphState } from './cover-graph.ts';
+import type { CoverIndexEvent, GraphClient } from './graph-client.ts';
+import { createMutex } from './mutex.ts';
+
+/** The graph is built anew when it has more tombstones than this number and than this share of its elements. */
+export interface RebuildPolicy {
+  readonly tombstones: number;
+  readonly share: number;
+}
+
+export interface GraphMaintenance {
+  /** Saves or rebuilds in the background when the graph's state asks for it. */
+  consider(state: GraphState): void;
+  /** Saves the graph; that it could not be saved is told as an event, since the store has everything. */
+  save(): Promise<void>;
+  /** Takes a copy of store and graph with `copy`. */
+  snapshot(copy: () => Promise<SnapshotInfo>): Promise<SnapshotInfo>;
+  rebuild(because: string): Promise<void>;
+  /** Settles when nothing runs in the background. */
+  idle(): Promise<void>;
+}
+
+export interface GraphMaintenanceOptions {
+  readonly graph: GraphClient;
+  readonly saveEveryWrites: number;
+  readonly rebuildWhen: RebuildPolicy;
+  /** Drops the log up to a sequence that a saved graph covers; does some of it and says whether there is more. */
+  trimLog(upTo: number): Promise<boolean>;
+  onEvent(event: CoverIndexEvent): void;
+}
+
+export function createGraphMaintenance(options: GraphMaintenanceOptions): GraphMaintenance {
+  const { graph, onEvent } = options;
+  // One at a time: a copy taken while the log is trimmed would lack what its graph needs.
+  const alone = createMutex();
+  let pending = 0;
+
+  function inBackground(work: () => Promise<void>): void {
+    pending += 1;
+    void alone(work)
+      .catch((error: Error) => onEvent({ event: 'graph_save_failed', error }))
+      .finally(() => {
+        pending -= 1;
+      });
+  }
+
+  async function saveAndTrim(): Promise<void> {
+    const before = graph.status().snapshot?.sequence;
+    const { snapshot } = await graph.save();
+    if (snapshot === null || snapshot.sequence === before) return;
+    onEvent({ event: 'graph_saved', sequence: snapshot.sequence });
+    while (await options.trimLog(snapshot.sequence));
+  }
+
+  async function rebuildAndSave(because: string): Promise<void> {
+    await graph.rebuild(because);
+    await saveAndTrim();
+  }
+
+  return {
+    consider({ sequence, elements, deleted, snapshot }) {
+      if (pending > 0) return;
+      const { tombstones, share } = options.rebuildWhen;
+      if (deleted > tombstones && deleted > share * elements) {
+        inBackground(() => rebuildAndSave(`${deleted} of ${elements} elements are deleted`));
+      } else if (sequence - (snapshot?.sequence ?? 0) >= options.saveEveryWrites) inBackground(saveAndTrim);
+    },
+    save: () => alone(saveAndTrim).catch((error: Error) => onEvent({ event: 'graph_save_failed', error })),
+    snapshot: (copy) =>
+      alone(async () => {
+        await saveAndTrim();
+        return copy();
+      }),
+    rebuild: (because) => alone(() => rebuildAndSave(because)),
+    idle: () => alone(async () => {}),
+  };
+}

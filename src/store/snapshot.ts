@@ -1,0 +1,143 @@
+import { randomBytes } from 'node:crypto';
+import { existsSync } from 'node:fs';
+import { copyFile, mkdir, readdir, readFile, rename, rm, rmdir } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
+import { failure } from '../core/errors.ts';
+import type { SnapshotInfo } from '../core/ports.ts';
+import { type CoverStore, openCoverStore, type StoreAbout } from './cover-store.ts';
+import { DATA_FORMAT, type DataDirPaths, dataDirPaths } from './data-dir.ts';
+import { digest, readGraphManifest, sync, writeDurably } from './graph-snapshot.ts';
+
+/**
+ * A copy of a data folder: the same files in the same places, and `snapshot.json` with the checksum of each. It is
+ * complete once it has its final name.
+ */
+interface SnapshotManifest extends SnapshotInfo {
+  readonly format: number;
+  readonly bundle: { readonly name: string; readonly hash: string };
+  /** By path relative to the snapshot. */
+  readonly files: Readonly<Record<string, { readonly bytes: number; readonly sha256: string }>>;
+}
+
+const MANIFEST = 'snapshot.json';
+
+/**
+ * Copies store and graph under the data folder's `snapshots/` while writes go on. The graph must not be saved, nor the
+ * log trimmed, meanwhile.
+ */
+export async function writeSnapshot(source: {
+  readonly paths: DataDirPaths;
+  readonly store: CoverStore;
+  readonly about: StoreAbout;
+}): Promise<SnapshotInfo> {
+  const { paths, store, about } = source;
+  await mkdir(paths.snapshots, { recursive: true });
+  const folder = join(paths.snapshots, `unfinished-${randomBytes(6).toString('hex')}`);
+  const copy = dataDirPaths(folder);
+  try {
+    await mkdir(copy.graph, { recursive: true });
+    await store.copyTo(copy.store);
+    const files = [basename(copy.store), ...(await copyGraph(paths, copy))];
+    const { sequence, covers } = await readCopy(copy);
+    const digests = await Promise.all(files.map(async (file) => [file, await digest(join(folder, file))] as const));
+    const createdAt = new Date().toISOString();
+    const name = `${String(sequence).padStart(10, '0')}-${createdAt.replaceAll(/[:.]/g, '-')}`;
+    const bytes = digests.reduce((sum, [, file]) => sum + file.bytes, 0);
+    const info: SnapshotInfo = { name, sequence, covers, bytes, createdAt };
+    const manifest: SnapshotManifest = {
+      ...info,
+      format: DATA_FORMAT,
+      bundle: about.bundle,
+      files: Object.fromEntries(digests),
+    };
+    for (const file of files) await sync(join(folder, file));
+    await writeDurably(join(folder, MANIFEST), JSON.stringify(manifest, null, 2));
+    await rename(folder, join(paths.snapshots, name));
+    await sync(paths.snapshots);
+    return info;
+  } catch (error) {
+    await rm(folder, { recursive: true, force: true });
+    throw error;
+  }
+}
+
+/**
+ * Makes a data folder from a snapshot. Every byte is checked before the folder gets its name, so that there is a whole
+ * one or none. Fails with `invalid_config` when `dataDir` holds anything and `corrupt_data` when the snapshot is damaged.
+ */
+export async function restoreSnapshot(snapshotDir: string, dataDir: string): Promise<SnapshotInfo> {
+  const manifest = await readManifest(snapshotDir);
+  if (existsSync(dataDir) && (await readdir(dataDir)).length > 0) {
+    throw failure(
+      'invalid_config',
+      `The folder ${dataDir} is not empty: a snapshot is restored into an empty or a new one.`,
+    );
+  }
+  const parent = dirname(dataDir);
+  await mkdir(parent, { recursive: true });
+  const folder = join(parent, `.${basename(dataDir)}-${randomBytes(6).toString('hex')}`);
+  try {
+    await mkdir(dataDirPaths(folder).graph, { recursive: true });
+    for (const [file, expected] of Object.entries(manifest.files)) {
+      await copyFile(join(snapshotDir, file), join(folder, file));
+      const found = await digest(join(folder, file));
+      if (found.bytes !== expected.bytes || found.sha256 !== expected.sha256) {
+        throw failure('corrupt_data', `The snapshot's file ${file} does not match its checksum.`);
+      }
+      await sync(join(folder, file));
+    }
+    if (existsSync(dataDir)) await rmdir(dataDir);
+    await rename(folder, dataDir);
+    await sync(parent);
+  } catch (error) {
+    await rm(folder, { recursive: true, force: true });
+    throw error;
+  }
+  const { name, sequence, covers, bytes, createdAt } = manifest;
+  return { name, sequence, covers, bytes, createdAt };
+}
+
+/** Copies the saved graph and returns the copied files' paths. */
+async function copyGraph(paths: DataDirPaths, copy: DataDirPaths): Promise<string[]> {
+  const manifest = await readGraphManifest(paths.graph);
+  if (manifest === undefined) return [];
+  const names = ['manifest.json', ...(manifest.file === null ? [] : [manifest.file])];
+  for (const name of names) await copyFile(join(paths.graph, name), join(copy.graph, name));
+  return names.map((name) => join(basename(copy.graph), name));
+}
+
+async function readCopy(copy: DataDirPaths): Promise<{ readonly sequence: number; readonly covers: number }> {
+  const store = openCoverStore(copy.store);
+  try {
+    return { sequence: store.lastSequence(), covers: store.counts().covers };
+  } finally {
+    await store.close();
+    await rm(`${copy.store}-lock`, { force: true });
+  }
+}
+
+async function readManifest(snapshotDir: string): Promise<SnapshotManifest> {
+  let manifest: SnapshotManifest;
+  try {
+    manifest = JSON.parse(await readFile(join(snapshotDir, MANIFEST), 'utf8')) as SnapshotManifest;
+  } catch (cause) {
+    throw failure('corrupt_data', `The folder ${snapshotDir} is no snapshot: its ${MANIFEST} cannot be read.`, {
+      cause,
+    });
+  }
+  if (manifest.format !== DATA_FORMAT) {
+    throw failure(
+      'corrupt_data',
+      `The snapshot has format ${manifest.format}, and this version reads format ${DATA_FORMAT}.`,
+    );
+  }
+  // What the manifest names is copied; it must not lead out of the folders.
+  for (const file of Object.keys(manifest.files ?? {})) {
+    if (!/^(covers\.lmdb|graph\/(manifest\.json|graph-\d+-[0-9a-f]+\.bin))$/.test(file)) {
+      throw failure('corrupt_data', `The snapshot's ${MANIFEST} names the file ${file}, which no snapshot has.`);
+    }
+  }
+  if (manifest.files?.['covers.lmdb'] === undefined)
+    throw failure('corrupt_data', `The snapshot's ${MANIFEST} names no store.`);
+  return manifest;
+}

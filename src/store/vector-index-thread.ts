@@ -1,0 +1,45 @@
+import { serveThread } from '../core/thread.ts';
+import { type CandidateQuery, createCoverGraph, type GraphQuery, type GraphState } from './cover-graph.ts';
+import { openCoverStore } from './cover-store.ts';
+import type { ScoredCandidates } from './exact-scan.ts';
+import type { GraphOwner } from './graph-snapshot.ts';
+import type { Scored } from './vector-index.ts';
+
+/** The thread that owns the graph. */
+export type VectorIndexMethods = {
+  load(argument: null): Promise<{ readonly state: GraphState; readonly rebuiltBecause: string | undefined }>;
+  catchUp(sequence: number): Promise<GraphState>;
+  search(query: GraphQuery): Promise<Scored>;
+  score(query: CandidateQuery): Promise<ScoredCandidates>;
+  save(argument: null): Promise<GraphState>;
+  rebuild(argument: null): Promise<GraphState>;
+  close(argument: null): Promise<void>;
+};
+
+export interface VectorIndexThreadData {
+  readonly storePath: string;
+  readonly graphFolder: string;
+  readonly owner: GraphOwner;
+  readonly efSearch: number;
+}
+
+await serveThread<VectorIndexThreadData>(({ storePath, graphFolder, owner, efSearch }): VectorIndexMethods => {
+  const store = openCoverStore(storePath);
+  const graph = createCoverGraph({ store, folder: graphFolder, owner, efSearch });
+  const stateAfter = async (work: Promise<unknown>): Promise<GraphState> => {
+    await work;
+    return graph.state();
+  };
+  return {
+    load: async () => {
+      const rebuiltBecause = await graph.load();
+      return { state: graph.state(), rebuiltBecause };
+    },
+    catchUp: (sequence) => stateAfter(graph.catchUp(sequence)),
+    search: graph.search,
+    score: graph.score,
+    save: () => stateAfter(graph.save()),
+    rebuild: () => stateAfter(graph.rebuild()),
+    close: () => store.close(),
+  };
+});

@@ -1,6 +1,7 @@
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { type ConversionReport, type ConvertOptions, convertCheckpoint } from '../convert/convert-checkpoint.ts';
 import { failure } from '../core/errors.ts';
+import { note, print, printJson } from './output.ts';
 
 interface ConvertFlags {
   readonly out: string;
@@ -20,7 +21,6 @@ interface ConvertFlags {
   readonly fusion: Readonly<Record<string, number>>;
   readonly origin?: string;
   readonly licence?: string;
-  readonly json?: boolean;
 }
 
 /** `coverrank convert CHECKPOINT --out DIR`: a published checkpoint becomes a bundle. */
@@ -57,14 +57,14 @@ export function convertCommand(): Command {
     })
     .option('--origin <text>', 'where the weights come from, kept in the bundle')
     .option('--licence <text>', "the weights' licence, kept in the bundle")
-    .option('--json', 'print the report as JSON')
-    .action(async (checkpoint: string, flags: ConvertFlags) => {
+    .action(async (checkpoint: string, flags: ConvertFlags, command: Command) => {
       const options = toOptions(checkpoint, flags);
       // The native libraries behind the services load only when there is something to run.
       const { openGraph } = await import('../services.ts');
-      const onProgress = process.stderr.isTTY ? (step: string) => process.stderr.write(`${step}\n`) : () => {};
+      const onProgress = process.stderr.isTTY ? note : () => {};
       const report = await convertCheckpoint(options, { openGraph, onProgress });
-      process.stdout.write(flags.json === true ? `${JSON.stringify(jsonReport(report))}\n` : textReport(report));
+      if (command.optsWithGlobals<{ json?: boolean }>().json === true) printJson(jsonReport(report));
+      else print(textReport(report));
     });
 }
 
@@ -72,7 +72,7 @@ function toOptions(checkpoint: string, flags: ConvertFlags): ConvertOptions {
   const { precision } = flags;
   if (precision === 'fp16') {
     throw failure(
-      'invalid_request',
+      'invalid_config',
       'fp16 graphs are for GPUs, which this version does not serve on. Use int8 or fp32.',
     );
   }
@@ -138,7 +138,7 @@ function textReport(report: ConversionReport): string {
     `hash       ${manifest.hash}`,
     `took       ${(report.elapsedMs / 1000).toFixed(1)} s`,
   ];
-  return `${lines.join('\n')}\n`;
+  return lines.join('\n');
 }
 
 /** Names with their numbers folded: 96 tensors of twelve layers are eight names. */

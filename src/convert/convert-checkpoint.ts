@@ -63,7 +63,7 @@ export interface ConversionReport {
 
 /**
  * Turns a published checkpoint into a bundle. Nothing of `out` exists before everything succeeded. Rejects with
- * `invalid_checkpoint` when the file cannot be used and `invalid_request` when the options do not fit it.
+ * `invalid_checkpoint` when the file cannot be used and `invalid_config` when the options do not fit it.
  */
 export async function convertCheckpoint(options: ConvertOptions, deps: ConvertDeps): Promise<ConversionReport> {
   const startedAt = performance.now();
@@ -178,7 +178,7 @@ function copyPort({ name, type, shape }: Port): { name: string; type: string; sh
 function assertFusion(fusion: Readonly<Record<string, number>>, signals: readonly string[]): void {
   const unknown = Object.keys(fusion).find((signal) => !signals.includes(signal));
   if (unknown !== undefined) {
-    throw failure('invalid_request', `--fusion names ${unknown}, but this model's signals are ${signals.join(', ')}.`);
+    throw failure('invalid_config', `--fusion names ${unknown}, but this model's signals are ${signals.join(', ')}.`);
   }
 }
 

@@ -4,7 +4,7 @@ import { failure } from '../core/errors.ts';
 
 /**
  * Fills a folder as a whole or not at all: `fill` works in a hidden sibling, which takes the place of `out` at the end
- * and is removed when anything fails. Rejects with `invalid_request` when `out` holds something and `replace` is off.
+ * and is removed when anything fails. Rejects with `invalid_config` when `out` holds something and `replace` is off.
  */
 export async function fillFolder<T>(out: string, replace: boolean, fill: (folder: string) => Promise<T>): Promise<T> {
   const target = resolve(out);
@@ -28,10 +28,10 @@ export async function fillFolder<T>(out: string, replace: boolean, fill: (folder
 async function assertFree(target: string): Promise<void> {
   const present = await readdir(target).catch((error: NodeJS.ErrnoException) => {
     if (error.code === 'ENOENT') return [];
-    throw failure('invalid_request', `${target} cannot be written as a folder (${error.code}).`, { cause: error });
+    throw failure('invalid_config', `${target} cannot be written as a folder (${error.code}).`, { cause: error });
   });
   if (present.length > 0) {
-    throw failure('invalid_request', `${target} is not empty. Name another folder, or replace it with --force.`);
+    throw failure('invalid_config', `${target} is not empty. Name another folder, or replace it with --force.`);
   }
 }
 

@@ -45,7 +45,7 @@ export function assertNamedModels(
 function lookUpModel<M>(models: Readonly<Record<string, M>>, name: string, option: string): M {
   const model = Object.hasOwn(models, name) ? models[name] : undefined;
   if (model !== undefined) return model;
-  throw failure('invalid_request', `${option} ${name} is unknown; known are ${Object.keys(models).join(', ')}.`);
+  throw failure('invalid_config', `${option} ${name} is unknown; known are ${Object.keys(models).join(', ')}.`);
 }
 
 function mismatch(named: string, found: string): never {

@@ -160,13 +160,12 @@ function gridSize(weights: CanonicalWeights): number {
 function headCount(tower: 'vision' | 'text', width: number, given: number | undefined): number {
   const headWidth = tower === 'vision' && width === WIDE_VISION.width ? WIDE_VISION.headWidth : HEAD_WIDTH;
   const heads = given ?? width / headWidth;
-  if (!Number.isInteger(heads) || heads < 1 || width % heads !== 0) {
+  if (Number.isInteger(heads) && heads >= 1 && width % heads === 0) return heads;
+  if (given === undefined) {
     throw failure(
       'invalid_checkpoint',
-      given === undefined
-        ? `The ${tower} tower is ${width} wide, no multiple of ${headWidth}: name its heads with --${tower}-heads.`
-        : `--${tower}-heads ${given} does not divide the ${tower} tower's width of ${width}.`,
+      `The ${tower} tower is ${width} wide, no multiple of ${headWidth}: name its heads with --${tower}-heads.`,
     );
   }
-  return heads;
+  throw failure('invalid_config', `--${tower}-heads ${given} does not divide the ${tower} tower's width of ${width}.`);
 }

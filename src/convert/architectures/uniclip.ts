@@ -140,7 +140,7 @@ function planGraphs(
 function chooseLengths({ vision, text, semantic }: UniclipSizes, options: UniclipOptions): Lengths {
   const size = options.imageSize ?? vision.grid * vision.patch;
   if (size < vision.patch || size % vision.patch !== 0) {
-    throw failure('invalid_request', `--image-size ${size} is no multiple of the patch size of ${vision.patch}.`);
+    throw failure('invalid_config', `--image-size ${size} is no multiple of the patch size of ${vision.patch}.`);
   }
   return {
     text: chooseLength('--context-length', options.contextLength, DEFAULT_CONTEXT_LENGTH, text.positions),
@@ -161,7 +161,7 @@ function chooseLength(option: string, given: number | undefined, usual: number, 
   const length = given ?? Math.min(usual, positions);
   if (length < LEAST_CONTEXT_LENGTH || length > positions) {
     throw failure(
-      'invalid_request',
+      'invalid_config',
       `${option} ${length} is out of range: the model has positions for ${LEAST_CONTEXT_LENGTH} to ${positions} ids.`,
     );
   }

@@ -1,0 +1,98 @@
+import { readFile, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { Value } from 'typebox/value';
+import { BundleManifest, bundleHash } from '../core/bundle-format.ts';
+import { failure, isFailure } from '../core/errors.ts';
+import { canonicalWeights } from './architectures/canonical-names.ts';
+import { describeUniclip } from './architectures/published-models.ts';
+import { type Mapping, mapUniclip } from './architectures/uniclip-layout.ts';
+import { readUniclipSizes, type UniclipSizes } from './architectures/uniclip-sizes.ts';
+import { type Checkpoint, openCheckpoint, type StoredType } from './checkpoint/checkpoint.ts';
+import { elementCount } from './onnx/graph.ts';
+
+export interface TensorSummary {
+  readonly name: string;
+  readonly type: StoredType;
+  readonly shape: readonly number[];
+}
+
+/** What a checkpoint is taken for, or why for nothing. */
+export type Guess =
+  | { readonly architecture: string; readonly sizes: UniclipSizes; readonly mapping: Mapping }
+  | { readonly architecture: null; readonly reason: string };
+
+export interface CheckpointSummary {
+  readonly kind: 'checkpoint';
+  readonly format: string;
+  readonly parameters: number;
+  readonly guess: Guess;
+  readonly tensors: readonly TensorSummary[];
+  /** Entries of the state dict that are no tensors. */
+  readonly others: readonly string[];
+}
+
+export interface BundleSummary {
+  readonly kind: 'bundle';
+  readonly manifest: BundleManifest;
+}
+
+/** Describes a checkpoint file or a bundle folder. Rejects with `invalid_checkpoint` or `invalid_bundle`. */
+export async function inspect(path: string): Promise<CheckpointSummary | BundleSummary> {
+  const isFolder = await stat(path).then(
+    (found) => found.isDirectory(),
+    () => false,
+  );
+  return isFolder ? inspectBundle(path) : inspectCheckpoint(path);
+}
+
+/** Names, types and shapes; no weight is read. Rejects with `invalid_checkpoint`. */
+export async function inspectCheckpoint(file: string): Promise<CheckpointSummary> {
+  const checkpoint = await openCheckpoint(file);
+  try {
+    const tensors = checkpoint.names.map((name) => {
+      const { type, shape } = checkpoint.tensor(name);
+      return { name, type, shape };
+    });
+    return {
+      kind: 'checkpoint',
+      format: checkpoint.format,
+      parameters: tensors.reduce((sum, { shape }) => sum + elementCount(shape), 0),
+      guess: guessArchitecture(checkpoint),
+      tensors,
+      others: checkpoint.others,
+    };
+  } finally {
+    await checkpoint.close();
+  }
+}
+
+function guessArchitecture(checkpoint: Checkpoint): Guess {
+  try {
+    const weights = canonicalWeights(checkpoint);
+    const sizes = readUniclipSizes(weights, { vision: undefined, text: undefined });
+    return { architecture: describeUniclip(sizes), sizes, mapping: mapUniclip(weights, sizes) };
+  } catch (error) {
+    if (isFailure(error)) return { architecture: null, reason: error.detail };
+    throw error;
+  }
+}
+
+async function inspectBundle(folder: string): Promise<BundleSummary> {
+  const file = join(folder, 'bundle.json');
+  const text = await readFile(file, 'utf8').catch((error: NodeJS.ErrnoException) => {
+    throw failure('invalid_bundle', `${folder} is no model bundle: its bundle.json cannot be read (${error.code}).`);
+  });
+  const manifest = parseManifest(file, text);
+  if (bundleHash(manifest) !== manifest.hash) {
+    throw failure('invalid_bundle', `${file} was changed after the bundle was made: its hash does not agree.`);
+  }
+  return { kind: 'bundle', manifest };
+}
+
+function parseManifest(file: string, text: string): BundleManifest {
+  try {
+    return Value.Parse(BundleManifest, JSON.parse(text));
+  } catch (cause) {
+    throw failure('invalid_bundle', `${file} is no manifest of a model bundle.`, { cause });
+  }
+}

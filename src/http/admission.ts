@@ -13,6 +13,8 @@ export interface Gate {
    * signal fires first.
    */
   enter(signal: AbortSignal): Promise<Place>;
+  /** Calls the listener whenever nobody waits any more. */
+  onQuiet(listener: () => void): void;
 }
 
 export interface Place {
@@ -32,8 +34,6 @@ export interface GateOptions {
 /** Share of the newest service time in the running mean that Retry-After is estimated from. */
 const SMOOTHING = 0.1;
 const MAX_RETRY_AFTER_SECONDS = 60;
-/** How often a gate that yields looks whether it may go on. */
-const YIELD_CHECK_MS = 20;
 
 interface Waiter {
   start(): void;
@@ -43,21 +43,20 @@ export function createGate({ concurrency, queue, yieldsTo }: GateOptions): Gate 
   const waiters = new Set<Waiter>();
   let running = 0;
   let meanServiceMs = 100;
-  let recheck: NodeJS.Timeout | undefined;
+  const quietListeners: (() => void)[] = [];
 
   const mayStart = (): boolean =>
     running < concurrency && (yieldsTo === undefined || yieldsTo.waiting === 0 || running === 0);
 
   const startNext = (): void => {
-    clearTimeout(recheck);
     for (const waiter of waiters) {
       if (!mayStart()) break;
       waiters.delete(waiter);
       waiter.start();
     }
-    // Nobody tells a yielding gate that the other one has emptied, so it looks again.
-    if (waiters.size > 0 && running < concurrency) recheck = setTimeout(startNext, YIELD_CHECK_MS).unref();
+    if (waiters.size === 0) for (const listener of quietListeners) listener();
   };
+  yieldsTo?.onQuiet(startNext);
 
   const take = (enteredAt: number): Place => {
     const startedAt = performance.now();
@@ -87,6 +86,9 @@ export function createGate({ concurrency, queue, yieldsTo }: GateOptions): Gate 
     get waiting() {
       return waiters.size;
     },
+    onQuiet(listener) {
+      quietListeners.push(listener);
+    },
     async enter(signal) {
       const enteredAt = performance.now();
       if (signal.aborted) throw abortFailure(signal);
@@ -98,6 +100,7 @@ export function createGate({ concurrency, queue, yieldsTo }: GateOptions): Gate 
         const giveUp = (): void => {
           waiters.delete(waiter);
           reject(abortFailure(signal));
+          startNext();
         };
         const waiter: Waiter = {
           start() {

@@ -1,4 +1,5 @@
 import type { FastifyReply } from 'fastify';
+import { startDeadline } from '../ranking/deadline.ts';
 import type { Gate, Place } from './admission.ts';
 
 /**
@@ -15,9 +16,14 @@ export function clientSignal(reply: FastifyReply): AbortSignal {
   return controller.signal;
 }
 
-/** The client's signal together with a limit on the time that the work may take from now on. */
+/**
+ * The client's signal together with a limit on the time that the work may take from now on. Not `AbortSignal.timeout`:
+ * joined with another signal it may be collected as garbage before it fires.
+ */
 export function workSignal(reply: FastifyReply, timeoutMs: number): AbortSignal {
-  return AbortSignal.any([clientSignal(reply), AbortSignal.timeout(timeoutMs)]);
+  const deadline = startDeadline(timeoutMs, clientSignal(reply));
+  reply.raw.once('finish', deadline.clear).once('close', deadline.clear);
+  return deadline.signal;
 }
 
 /** Waits for a place and holds it until the answer is out or the client gone. */

@@ -1,5 +1,5 @@
 import { failure } from '../../../core/errors.ts';
-import { clientSignal, holdPlace } from '../../client-signal.ts';
+import { clientSignal, holdPlace, workSignal } from '../../client-signal.ts';
 import { LIMITS } from '../../limits.ts';
 import type { AddRoute } from '../../route.ts';
 import { answer, problems } from '../../schemas/common.ts';
@@ -34,7 +34,7 @@ export const addRank: AddRoute = (app, { lifecycle, gates, telemetry }) => {
       const wanted = parseRank(request.body);
       const { ranker } = lifecycle.services();
       const client = clientSignal(reply);
-      const { queuedMs } = await holdPlace(gates.rank, reply, untilDeadline(client, remaining()));
+      const { queuedMs } = await holdPlace(gates.rank, reply, workSignal(reply, remaining()));
       const ranking = await ranker.rank({ ...wanted, deadlineMs: remaining() }, client);
       const timings = fullTimings(ranking.timingsMs, queuedMs, reply.elapsedTime);
       telemetry.ranked(ranking, queuedMs);
@@ -55,7 +55,3 @@ export const addRank: AddRoute = (app, { lifecycle, gates, telemetry }) => {
     },
   );
 };
-
-function untilDeadline(client: AbortSignal, ms: number): AbortSignal {
-  return AbortSignal.any([client, AbortSignal.timeout(Math.ceil(ms))]);
-}

@@ -1,0 +1,89 @@
+import type { ComparedFigure } from '../compare.ts';
+import { formatMs, formatNoise, formatNumber, formatQuantity, formatRatio, formatShare } from '../format.ts';
+import type { Report, StreamReport, Summary } from '../report.ts';
+import { escapeHtml } from './escape.ts';
+
+/** Cells are text, escaped here. */
+export function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
+  const headCells = head.map((cell) => `<th scope="col">${escapeHtml(cell)}</th>`).join('');
+  const bodyRows = rows.map((row) => `<tr>${row.map(cell).join('')}</tr>`);
+  return `<div class="scroll"><table><thead><tr>${headCells}</tr></thead><tbody>${bodyRows.join('')}</tbody></table></div>`;
+}
+
+/** Two columns of names and texts, the texts wrapping. */
+export function facts(rows: readonly (readonly [string, string])[]): string {
+  const cells = rows.map(
+    ([name, text]) => `<tr><td>${escapeHtml(name)}</td><td class="text">${escapeHtml(text)}</td></tr>`,
+  );
+  return `<table><tbody>${cells.join('')}</tbody></table>`;
+}
+
+/** All of `/rank`, each of its kinds, and `/index` where it ran. */
+export function streamsTable({ rank, kinds, index }: Report): string {
+  const row = (name: string, { requests, throughputPerSecond, latencyMs }: StreamReport): string[] => [
+    name,
+    formatNumber(requests),
+    formatNumber(throughputPerSecond),
+    ...percentiles(latencyMs),
+  ];
+  return table(
+    ['requests', 'count', '200 a second', 'p50', 'p90', 'p99', 'p99.9', 'max'],
+    [
+      row('/rank, all', rank),
+      ...Object.entries(kinds).map(([name, kind]) => row(name, kind)),
+      ...(index === null ? [] : [row('/index', index)]),
+    ],
+  );
+}
+
+/** Percentiles of every stage of every kind. */
+export function stagesTable(kinds: Report['kinds']): string {
+  const rows = Object.entries(kinds).flatMap(([name, { stagesMs }]) =>
+    Object.entries(stagesMs).map(([stage, summary]) => [`${name}: ${stage}`, ...percentiles(summary)]),
+  );
+  return table(['stage', 'p50', 'p90', 'p99', 'p99.9', 'max'], rows);
+}
+
+export function outcomesTable({ rank, index }: Report): string {
+  const of = (name: string, { statuses, failures, requests }: StreamReport): string[][] =>
+    [...Object.entries(statuses), ...Object.entries(failures)].map(([outcome, count]) => [
+      `${name}: ${outcome}`,
+      formatNumber(count),
+      formatShare(count / requests),
+    ]);
+  const degraded = Object.entries(rank.degraded).map(([loss, count]) => [
+    `/rank degraded, ${loss}`,
+    formatNumber(count),
+    formatShare(count / rank.requests),
+  ]);
+  return table(
+    ['outcome', 'count', 'share'],
+    [...of('/rank', rank), ...degraded, ...(index === null ? [] : of('/index', index))],
+  );
+}
+
+export function comparisonTable(figures: readonly ComparedFigure[]): string {
+  const rows = figures.map(({ name, unit, earlier, now, ratio, noise, better }) => {
+    const cells = [name, formatQuantity(earlier, unit), formatQuantity(now, unit)].map(cell);
+    const verdict = `<td class="${verdictOf(ratio, noise, better)}">${formatRatio(ratio)}</td>`;
+    return `<tr>${cells.join('')}${verdict}${cell(formatNoise(noise))}</tr>`;
+  });
+  return (
+    '<div class="scroll"><table><thead><tr><th>figure</th><th>earlier</th><th>now</th><th>ratio</th><th>noise</th></tr></thead>' +
+    `<tbody>${rows.join('')}</tbody></table></div>`
+  );
+}
+
+function cell(text: string): string {
+  return `<td>${escapeHtml(text)}</td>`;
+}
+
+/** Coloured only where the ratio is out of the noise. */
+function verdictOf(ratio: number | null, noise: number | null, better: ComparedFigure['better']): string {
+  if (ratio === null || noise === null || Math.abs(ratio - 1) <= noise) return '';
+  return ratio > 1 === (better === 'higher') ? 'good' : 'bad';
+}
+
+function percentiles({ p50, p90, p99, p999, max }: Summary): string[] {
+  return [p50, p90, p99, p999, max].map(formatMs);
+}

@@ -1,0 +1,18 @@
+import type { Report } from './report.ts';
+
+const DELAY = /^coverrank_event_loop_delay_seconds\{quantile="(0\.5|0\.99|1)"\} (\S+)$/gm;
+
+/**
+ * Delay of the service's main thread, from the text of `/metrics`. The service counts from the last scrape, so this is
+ * of the window between the scrape before and this one, as long as nobody else scrapes.
+ */
+export function parseEventLoopDelay(metrics: string): Report['eventLoopDelayMs'] {
+  const seconds = new Map([...metrics.matchAll(DELAY)].map(([, quantile, value]) => [quantile, Number(value)]));
+  const [p50, p99, max] = ['0.5', '0.99', '1'].map((quantile) => seconds.get(quantile));
+  if (p50 === undefined || p99 === undefined || max === undefined) return null;
+  return { p50: milliseconds(p50), p99: milliseconds(p99), max: milliseconds(max) };
+}
+
+function milliseconds(seconds: number): number {
+  return Math.round(seconds * 1e6) / 1000;
+}

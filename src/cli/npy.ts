@@ -26,7 +26,10 @@ export function parseNpy(bytes: Buffer, name: string): FloatArray {
   if (!shape.every((size) => Number.isSafeInteger(size) && size >= 0)) throw unfit(name, 'its shape cannot be read');
   const count = shape.reduce((product, size) => product * size, 1);
   if (bytes.length - dataStart !== count * FLOAT32_BYTES) {
-    throw unfit(name, `it holds ${bytes.length - dataStart} bytes of data where its shape (${shape}) needs ${count * 4}`);
+    throw unfit(
+      name,
+      `it holds ${bytes.length - dataStart} bytes of data where its shape (${shape}) needs ${count * 4}`,
+    );
   }
   return { shape, data: readFloats(bytes.subarray(dataStart), count) };
 }

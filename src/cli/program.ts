@@ -87,7 +87,7 @@ const COMMANDS: readonly CommandEntry[] = [
 export async function runCli(argv: readonly string[]): Promise<number> {
   endQuietlyWhenReaderLeaves();
   try {
-    await dispatch(argv);
+    await dispatch(withoutHelpCommand(argv));
     return Number(process.exitCode ?? EXIT.done);
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.done : EXIT.wrongUse;
@@ -120,6 +120,12 @@ async function dispatch(argv: readonly string[]): Promise<void> {
   const program = createProgram();
   program.addCommand(command.copyInheritedSettings(program));
   await program.parseAsync(argv);
+}
+
+/** `help X` is `X --help`: only the command itself knows its options. */
+function withoutHelpCommand(argv: readonly string[]): readonly string[] {
+  const [node = '', script = '', first, name] = argv;
+  return first === 'help' && name !== undefined ? [node, script, name, '--help'] : argv;
 }
 
 function createProgram(): Command {

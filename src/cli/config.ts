@@ -1,0 +1,55 @@
+import { Command } from 'commander';
+import { type LoadedConfig, settings } from '../config.ts';
+import { formatTable, print, printJson } from './output.ts';
+import { configOf, isJson, withSettings } from './settings.ts';
+
+/** `coverrank config`: every setting with its value and where that comes from. */
+export function configCommand(): Command {
+  const command = new Command('config')
+    .description(
+      'Every effective setting, its value and where it comes from: a flag, the environment, a file, a default.',
+    )
+    .option('--describe', 'also say what each setting is for')
+    .action((flags: { describe?: true }) => {
+      const effective = effectiveSettings(configOf(command));
+      if (isJson(command)) {
+        printJson(Object.fromEntries(effective.map(({ key, value, origin }) => [key, { value, origin }])));
+      } else if (flags.describe) {
+        print(
+          effective
+            .map(({ key, value, origin, env, flag, description }) =>
+              [`${key} = ${JSON.stringify(value)} (${origin})`, `  ${description}`, `  ${env}, --${flag}`].join('\n'),
+            )
+            .join('\n'),
+        );
+      } else {
+        print(
+          formatTable(
+            ['setting', 'value', 'origin'],
+            effective.map(({ key, value, origin }) => [key, JSON.stringify(value), origin]),
+          ),
+        );
+      }
+    });
+  return withSettings(command);
+}
+
+function effectiveSettings({ config, origins }: LoadedConfig) {
+  return settings.map((setting) => ({
+    ...setting,
+    value: withoutHashes(valueAt(config, setting.key)),
+    origin: origins[setting.key] ?? 'default',
+  }));
+}
+
+function valueAt(config: unknown, key: string): unknown {
+  return key.split('.').reduce((value, name) => (value as Record<string, unknown>)[name], config);
+}
+
+/** Key hashes are no secret to live by, but a listing that is pasted somewhere need not have them. */
+function withoutHashes(value: unknown): unknown {
+  if (!Array.isArray(value)) return value;
+  return value.map((entry: unknown) =>
+    typeof entry === 'object' && entry !== null && 'hash' in entry ? { ...entry, hash: '…' } : entry,
+  );
+}

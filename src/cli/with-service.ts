@@ -1,0 +1,32 @@
+import type { Config } from '../config.ts';
+import { createServiceClient, type ServiceClient } from './service-client.ts';
+
+/**
+ * Runs `work` against the service at `url`, or, where none is named, against one of our own: in this process, on a
+ * loopback port of the system's choice, gone when the work is done. So a command does the same thing either way.
+ */
+export async function withService<T>(
+  url: string | undefined,
+  config: Config,
+  work: (client: ServiceClient) => Promise<T>,
+): Promise<T> {
+  const server = url === undefined ? await startPrivately(config) : undefined;
+  const client = createServiceClient({ url: url ?? server?.url ?? '', apiKey: process.env['COVERRANK_API_KEY'] });
+  try {
+    return await work(client);
+  } finally {
+    await client.close();
+    await server?.close();
+  }
+}
+
+async function startPrivately(config: Config): Promise<{ readonly url: string; close(): Promise<void> }> {
+  const { startServer } = await import('../server.ts');
+  return startServer({ ...config, host: '127.0.0.1', port: 0, api_keys: [] }, await warningsOnly());
+}
+
+/** A log of what went wrong, on stderr. */
+export async function warningsOnly() {
+  const { default: pino } = await import('pino');
+  return pino({ level: 'info' }, pino.multistream([{ level: 'warn', stream: process.stderr }]));
+}

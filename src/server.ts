@@ -9,6 +9,9 @@ import { createLifecycle } from './http/lifecycle.ts';
 import type { App } from './http/route.ts';
 import { createServices } from './services.ts';
 
+/** For the command line, which knows the HTTP room only through the server. */
+export { exportOpenApi } from './http/export-openapi.ts';
+
 export interface RunningServer {
   /** Where it listens, such as `http://127.0.0.1:8080`. */
   readonly url: string;

@@ -1,9 +1,8 @@
-import type { Logger } from 'pino';
+import type { ApiKey } from '../core/api-key.ts';
 import type { CoverEncoder, CoverIndex, QueryEncoder } from '../core/ports.ts';
 import type { CoverIndexer } from '../indexing/index-covers.ts';
 import type { Ranker } from '../ranking/rank.ts';
 import type { PairScorer } from '../ranking/score.ts';
-import type { ApiKey } from './auth.ts';
 
 /** What the HTTP application needs of the rest of the service, and nothing else of it. */
 export interface AppServices {
@@ -36,5 +35,3 @@ export interface AppConfig {
     readonly image_max_bytes: number;
   };
 }
-
-export type AppLogger = Logger;

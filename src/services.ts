@@ -1,0 +1,105 @@
+import os from 'node:os';
+import type { Logger } from 'pino';
+import type { Config } from './config.ts';
+import type { OpenGraph } from './core/ports.ts';
+import type { AppServices, HealthPart } from './http/app-services.ts';
+import { createImageFetcher } from './indexing/fetch-image.ts';
+import { createCoverIndexer } from './indexing/index-covers.ts';
+import { readManifest } from './inference/bundle.ts';
+import { type Model, openModel } from './inference/model.ts';
+import { loadGraph } from './inference/session.ts';
+import { createRanker } from './ranking/rank.ts';
+import { createPairScorer } from './ranking/score.ts';
+import { type OpenedCoverIndex, openCoverIndex } from './store/cover-index.ts';
+import type { CoverIndexEvent } from './store/graph-client.ts';
+
+export { type ExactFeatures, type OfflineModel, openOfflineModel } from './inference/offline-model.ts';
+
+/** The service's parts, wired. This is the only place that knows them all. */
+export interface Services extends AppServices {
+  readonly model: Model;
+  close(): Promise<void>;
+}
+
+/**
+ * Loads the model and opens the data folder side by side, then puts the rest on top of them. Rejects with
+ * `invalid_bundle`, `bundle_mismatch`, `data_dir_busy` or `corrupt_data`, with nothing left open.
+ */
+export async function createServices(config: Config, log: Logger): Promise<Services> {
+  const manifest = readManifest(config.model);
+  const [model, index] = await bothOrNeither(
+    openModel(config.model, {
+      threads: config.threads,
+      limits: config.limits,
+      onDeath: (part, error) => log.error({ err: error, part }, 'a model thread died and is being started again'),
+    }),
+    openCoverIndex({
+      dataDir: config.data_dir,
+      bundle: { name: manifest.name, hash: manifest.hash },
+      embeddingDim: manifest.embedding_dim,
+      tokens: manifest.tokens,
+      snapshotEveryWrites: config.index.snapshot_every_writes,
+      efSearch: config.index.ef_search,
+      onEvent: (event) => logIndexEvent(log, event),
+    }),
+  );
+  const fetcher = createImageFetcher({
+    allow: config.fetch.allow,
+    concurrency: config.fetch.concurrency,
+    perHost: config.fetch.per_host,
+    maxBytes: config.limits.image_max_bytes,
+  });
+  const { textEncoder: queryEncoder, coverEncoder, crossEncoder } = model;
+  const weights = Object.keys(config.fusion).length > 0 ? config.fusion : manifest.fusion;
+
+  return {
+    model,
+    index,
+    queryEncoder,
+    coverEncoder,
+    ranker: createRanker({ queryEncoder, index, crossEncoder, weights }),
+    scorer: createPairScorer({ queryEncoder, coverEncoder, crossEncoder, index, fetcher, weights }),
+    indexer: createCoverIndexer({ index, encoder: coverEncoder, fetcher, embeddingDim: manifest.embedding_dim }),
+    health: () => healthOf(model, index),
+    async close() {
+      await index.close();
+      await model.close();
+      await fetcher.close();
+    },
+  };
+}
+
+/** Runs a graph on the calling thread, for commands that have nothing else to do meanwhile. */
+export const openGraph: OpenGraph = (file) => loadGraph(file, { threads: os.availableParallelism() });
+
+interface Closable {
+  close(): Promise<void>;
+}
+
+/** When one of the two cannot be had the other is closed again. */
+async function bothOrNeither<A extends Closable, B extends Closable>(a: Promise<A>, b: Promise<B>): Promise<[A, B]> {
+  const [first, second] = await Promise.allSettled([a, b]);
+  if (first.status === 'fulfilled' && second.status === 'fulfilled') return [first.value, second.value];
+  if (first.status === 'fulfilled') await first.value.close();
+  if (second.status === 'fulfilled') await second.value.close();
+  throw first.status === 'rejected' ? first.reason : (second as PromiseRejectedResult).reason;
+}
+
+function healthOf({ parts }: Model, index: OpenedCoverIndex): HealthPart[] {
+  const { graph } = index.status();
+  const towers = [
+    ['text tower', parts.text.ready],
+    ['image tower', parts.image.ready],
+    ...(parts.rerank === undefined ? [] : [['cross-encoder', parts.rerank.ready] as const]),
+  ] as const;
+  return [
+    ...towers.map(([name, ready]) => ({ name, ready, detail: ready ? 'loaded' : 'starting again' })),
+    { name: 'graph', ready: graph.state === 'ready' || graph.state === 'rebuilding', detail: graph.state },
+  ];
+}
+
+function logIndexEvent(log: Logger, event: CoverIndexEvent): void {
+  const { event: name, ...details } = event;
+  if ('error' in details) log.error({ event: name, err: details.error }, 'the index had to help itself');
+  else log.info({ event: name, ...details }, 'index maintenance');
+}

@@ -1,6 +1,8 @@
 import os from 'node:os';
 import type { Logger } from 'pino';
 import type { Config } from './config.ts';
+import type { BundleManifest } from './core/bundle-format.ts';
+import { failure } from './core/errors.ts';
 import type { OpenGraph } from './core/ports.ts';
 import type { AppServices, HealthPart } from './http/app-services.ts';
 import { createImageFetcher } from './indexing/fetch-image.ts';
@@ -8,12 +10,16 @@ import { createCoverIndexer } from './indexing/index-covers.ts';
 import { readManifest } from './inference/bundle.ts';
 import { type Model, openModel } from './inference/model.ts';
 import { loadGraph } from './inference/session.ts';
+import type { FusionWeights } from './ranking/fuse.ts';
 import { createRanker } from './ranking/rank.ts';
 import { createPairScorer } from './ranking/score.ts';
 import { type OpenedCoverIndex, openCoverIndex } from './store/cover-index.ts';
 import type { CoverIndexEvent } from './store/graph-client.ts';
 
+export { openModel } from './inference/model.ts';
 export { type ExactFeatures, type OfflineModel, openOfflineModel } from './inference/offline-model.ts';
+export { restoreSnapshot } from './store/snapshot.ts';
+export { verifyDataDir } from './store/verify.ts';
 
 /** The service's parts, wired. This is the only place that knows them all. */
 export interface Services extends AppServices {
@@ -27,6 +33,7 @@ export interface Services extends AppServices {
  */
 export async function createServices(config: Config, log: Logger): Promise<Services> {
   const manifest = readManifest(config.model);
+  const weights = fusionWeights(config, manifest);
   const [model, index] = await bothOrNeither(
     openModel(config.model, {
       threads: config.threads,
@@ -50,7 +57,6 @@ export async function createServices(config: Config, log: Logger): Promise<Servi
     maxBytes: config.limits.image_max_bytes,
   });
   const { textEncoder: queryEncoder, coverEncoder, crossEncoder } = model;
-  const weights = Object.keys(config.fusion).length > 0 ? config.fusion : manifest.fusion;
 
   return {
     model,
@@ -69,8 +75,29 @@ export async function createServices(config: Config, log: Logger): Promise<Servi
   };
 }
 
+/**
+ * The data folder alone, bound to the configured bundle, whose graphs are not loaded. Rejects with `invalid_bundle`,
+ * `bundle_mismatch`, `data_dir_busy` or `corrupt_data`.
+ */
+export async function openIndex({ model, data_dir }: Config): Promise<OpenedCoverIndex> {
+  const { name, hash, embedding_dim, tokens } = readManifest(model);
+  return openCoverIndex({ dataDir: data_dir, bundle: { name, hash }, embeddingDim: embedding_dim, tokens });
+}
+
 /** Runs a graph on the calling thread, for commands that have nothing else to do meanwhile. */
 export const openGraph: OpenGraph = (file) => loadGraph(file, { threads: os.availableParallelism() });
+
+/** The configuration's weights, or the bundle's own where it has none. */
+function fusionWeights({ fusion }: Config, manifest: BundleManifest): FusionWeights {
+  if (Object.keys(fusion).length === 0) return manifest.fusion;
+  const unknown = Object.keys(fusion).filter((signal) => !manifest.signals.includes(signal));
+  if (unknown.length === 0) return fusion;
+  const offered = manifest.signals.join(', ');
+  throw failure(
+    'invalid_config',
+    `fusion weighs ${unknown.join(', ')}, but the bundle ${manifest.name} offers ${offered}.`,
+  );
+}
 
 interface Closable {
   close(): Promise<void>;

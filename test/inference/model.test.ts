@@ -1,0 +1,105 @@
+import assert from 'node:assert/strict';
+import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, test } from 'node:test';
+import { defaultConfig } from '../../src/config.ts';
+import { type BundleManifest, bundleHash } from '../../src/core/bundle-format.ts';
+import { isFailure } from '../../src/core/errors.ts';
+import { packageRoot } from '../../src/core/package-root.ts';
+import type { ImageTokens } from '../../src/core/types.ts';
+import type { LocalCrossEncoder } from '../../src/inference/cross-encoder.ts';
+import { type Model, openModel } from '../../src/inference/model.ts';
+
+const demo = join(packageRoot, 'models/demo');
+const { threads, limits } = defaultConfig();
+const never = new AbortController().signal;
+let model: Model;
+before(async () => {
+  model = await openModel(demo, { threads, limits });
+});
+after(() => model.close());
+
+function sample(number: number): Buffer {
+  return readFileSync(join(packageRoot, `index/samples/cover-${String(number).padStart(4, '0')}.webp`));
+}
+
+function cosine(a: Float32Array, b: Float32Array): number {
+  return a.reduce((sum, value, position) => sum + value * (b[position] ?? 0), 0);
+}
+
+function crossEncoder(): LocalCrossEncoder {
+  assert.ok(model.crossEncoder);
+  return model.crossEncoder;
+}
+
+test('embeddings have length one', async () => {
+  const { embedding } = await model.textEncoder.encode('麦克风', never);
+  const { features } = await model.coverEncoder.encode(sample(0), never);
+  for (const vector of [embedding, features.embedding]) {
+    assert.equal(vector.length, 192);
+    assert.ok(Math.abs(cosine(vector, vector) - 1) < 1e-5);
+  }
+});
+
+test('a batch of texts gives what each gives alone', async () => {
+  const texts = ['猫', 'a dog in the snow', '红烧肉的做法', '麦克风'];
+  const together = await Promise.all(
+    texts.map((text) => model.textEncoder.encodeIds(model.tokenizer.tokenize(text).ids, never)),
+  );
+  for (const [position, text] of texts.entries()) {
+    const alone = await model.textEncoder.encodeIds(model.tokenizer.tokenize(text).ids, never);
+    // int8 activations are scaled by the batch's largest value, so the last digits depend on the company.
+    assert.ok(cosine(alone, together[position] as Float32Array) > 0.995, text);
+  }
+});
+
+test('a repeated query is answered from memory', async () => {
+  const before = model.textEncoder.cacheHits;
+  const first = await model.textEncoder.encode('once and again', never);
+  const second = await model.textEncoder.encode('Once  and AGAIN', never);
+  assert.equal(second.embedding, first.embedding);
+  assert.equal(model.textEncoder.cacheHits, before + 1);
+});
+
+test('chunks of several queries in one run score as each does alone', async () => {
+  const encoder = crossEncoder();
+  const tokens = await Promise.all(
+    [1, 2, 3].map(
+      async (number) => (await model.coverEncoder.encode(sample(number), never)).features.tokens as ImageTokens,
+    ),
+  );
+  const queries = ['funny microphone', '驼鹿'].map((text) => encoder.prepare(text));
+  const together = await Promise.all(queries.map((query) => encoder.score(query, tokens, never)));
+  for (const [position, query] of queries.entries()) {
+    const alone = await encoder.score(query, tokens, never);
+    alone.forEach((signals, image) => {
+      const company = together[position]?.[image]?.['ocr_semantic'] ?? Number.NaN;
+      assert.ok(Math.abs((signals['ocr_semantic'] ?? 0) - company) < 0.05);
+    });
+  }
+  assert.ok(encoder.estimateMs(10) > 0);
+  assert.ok(encoder.chunkSize >= 4);
+});
+
+test('presence tells covers with a drawn title from covers without', async () => {
+  const presence = async (number: number) =>
+    (await model.coverEncoder.encode(sample(number), never)).features.ocrPresence;
+  assert.ok(((await presence(0)) ?? 1) < 0.5);
+  assert.ok(((await presence(1)) ?? 0) > 0.5);
+});
+
+test('a bundle whose recorded self-test its graphs do not meet is refused, naming the graph', async (t) => {
+  const folder = mkdtempSync(join(tmpdir(), 'coverrank-model-'));
+  t.after(() => rmSync(folder, { recursive: true }));
+  cpSync(demo, folder, { recursive: true });
+  const file = join(folder, 'bundle.json');
+  const manifest = JSON.parse(readFileSync(file, 'utf8')) as BundleManifest;
+  const text = { ...manifest.self_test.text, embedding: manifest.self_test.text.embedding.map((value) => -value) };
+  const changed = { ...manifest, self_test: { ...manifest.self_test, text } };
+  writeFileSync(file, JSON.stringify({ ...changed, hash: bundleHash(changed) }));
+  await assert.rejects(
+    openModel(folder, { threads, limits }),
+    (error) => isFailure(error, 'invalid_bundle') && /self-test .* text graph/.test(error.message),
+  );
+});

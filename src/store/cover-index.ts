@@ -2,9 +2,9 @@ import { failure } from '../core/errors.ts';
 import type { CoverIndex, CoverWrite, IndexStatus } from '../core/ports.ts';
 import type { CoverRecord, ImageTokens, ModelRef, Thumbnail } from '../core/types.ts';
 import type { GraphState } from './cover-graph.ts';
-import { type CoverStore, openCoverStore, type StoreAbout } from './cover-store.ts';
+import type { CoverStore, StoreAbout } from './cover-store.ts';
 import type { CoverWriterMethods } from './cover-writer-thread.ts';
-import { bindStore, type DataDirPaths, dataDirPaths, lockDataDir } from './data-dir.ts';
+import { bindStore, type DataDirPaths, dataDirPaths, lockDataDir, openStore } from './data-dir.ts';
 import { encodeWrite } from './encode-write.ts';
 import { type CoverIndexEvent, type GraphClient, openGraphClient } from './graph-client.ts';
 import { createGraphMaintenance, type RebuildPolicy } from './graph-maintenance.ts';
@@ -164,14 +164,6 @@ function assemble(
     },
   };
   return { port, onAdvanced: maintenance.consider };
-}
-
-function openStore(paths: DataDirPaths): CoverStore {
-  try {
-    return openCoverStore(paths.store);
-  } catch (cause) {
-    throw failure('corrupt_data', `The store ${paths.store} cannot be opened: ${(cause as Error).message}.`, { cause });
-  }
 }
 
 function startWriter(

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { failure } from '../core/errors.ts';
 import type { ModelRef } from '../core/types.ts';
-import type { CoverStore, StoreAbout } from './cover-store.ts';
+import { type CoverStore, openCoverStore, type StoreAbout } from './cover-store.ts';
 import type { TokenShape } from './record-codec.ts';
 
 /** Version of the data folder's layout and records. */
@@ -55,6 +55,15 @@ export async function lockDataDir(dataDir: string): Promise<DataDirLock> {
   }
   server.unref();
   return { release: () => new Promise((resolve) => server.close(() => resolve())) };
+}
+
+/** Opens the folder's store, which must be locked; fails with `corrupt_data` when the file is none. */
+export function openStore(paths: DataDirPaths): CoverStore {
+  try {
+    return openCoverStore(paths.store);
+  } catch (cause) {
+    throw failure('corrupt_data', `The store ${paths.store} cannot be opened: ${(cause as Error).message}.`, { cause });
+  }
 }
 
 /** What a store must have been made for. */

@@ -52,7 +52,7 @@ export async function keepThread<M extends ThreadMethods>(options: ThreadKeeperO
 
   async function restart(): Promise<void> {
     for (let waitMs = FIRST_DELAY_MS; !closing; waitMs = Math.min(2 * waitMs, LAST_DELAY_MS)) {
-      await delay(waitMs, undefined, { signal: stopWaiting.signal, ref: false }).catch(() => {});
+      await delay(waitMs, undefined, { signal: stopWaiting.signal }).catch(() => {});
       if (closing) return;
       try {
         current = await start();

@@ -77,9 +77,15 @@ export function exactIds(query: Float32Array, covers: readonly SampleCover[], k:
     .map(({ id }) => id);
 }
 
+/** Indexes that a test opened: hooks run in the order they were given, and a folder goes after what is open in it. */
+const openedBy = new WeakMap<TestContext, CoverIndex[]>();
+
 export function temporaryFolder(t: TestContext): string {
   const folder = mkdtempSync(join(tmpdir(), 'coverrank-store-'));
-  t.after(() => rmSync(folder, { recursive: true, force: true }));
+  t.after(async () => {
+    for (const index of openedBy.get(t) ?? []) await index.close();
+    rmSync(folder, { recursive: true, force: true });
+  });
   return folder;
 }
 
@@ -87,14 +93,14 @@ export function openSample(dataDir: string, options: Partial<CoverIndexOptions> 
   return openCoverIndex({ dataDir, bundle: BUNDLE, embeddingDim: DIM, tokens: TOKENS, ...options });
 }
 
-/** Opens an index that is closed when the test ends. */
+/** Opens an index in a `temporaryFolder`; both go when the test ends. */
 export async function openForTest(
   t: TestContext,
   dataDir: string,
   options: Partial<CoverIndexOptions> = {},
 ): Promise<CoverIndex> {
   const index = await openSample(dataDir, options);
-  t.after(() => index.close());
+  openedBy.set(t, [...(openedBy.get(t) ?? []), index]);
   return index;
 }
 

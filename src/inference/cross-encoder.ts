@@ -24,12 +24,15 @@ export interface Chunk {
 }
 
 export interface LocalCrossEncoder extends CrossEncoder {
+  /** Learns what a pair costs, so that the first deadline can be judged as well as later ones. */
+  warmUp(): Promise<void>;
   readonly queue: Batcher<Chunk, readonly Signals[]>;
 }
 
 /** A chunk should take about this long, so that queries take turns and a deadline is missed by little. */
 const CHUNK_TARGET_MS = 15;
 const MIN_CHUNK = 4;
+const WARM_UP_PAIRS = 16;
 /** Weight of the newest run in the running mean of milliseconds per pair. */
 const COST_SMOOTHING = 0.2;
 
@@ -65,6 +68,18 @@ export function createCrossEncoder(deps: CrossEncoderDeps): LocalCrossEncoder {
       return Math.max(MIN_CHUNK, Math.min(deps.maxBatchPairs, Math.floor(CHUNK_TARGET_MS / pairMs)));
     },
     estimateMs: (pairs) => (pairs + countPairs(queue.pending())) * (pairMs ?? 0),
+    async warmUp() {
+      const blank: ImageTokens = {
+        values: new Int8Array(tokens.count * tokens.width),
+        scales: new Float32Array(tokens.count),
+      };
+      const images = new Array<ImageTokens>(WARM_UP_PAIRS).fill(blank);
+      // The first run pays for memory and is no measure.
+      for (let run = 0; run < 2; run++) {
+        pairMs = undefined;
+        await queue.submit({ query: this.prepare(''), images }, new AbortController().signal);
+      }
+    },
     async score(query, images, signal) {
       return (await queue.submit({ query, images }, signal)).result;
     },

@@ -89,11 +89,13 @@ async function decodeAsViewer(bytes: Uint8Array, { maxPixels }: DecodeOptions): 
 
 /**
  * Pillow's resize comes before its conversion to RGB, so the kind of picture decides: palettes are resized by nearest
- * neighbour, transparent pictures premultiplied, after which the alpha is thrown away rather than blended.
+ * neighbour (so are pictures of one bit), transparent ones premultiplied, after which the alpha is thrown away rather than blended.
  */
 async function decodeAsPillow(bytes: Uint8Array, metadata: Metadata, options: DecodeOptions): Promise<RgbImage> {
   const picture = open(bytes, options.maxPixels, { ignoreIcc: true });
-  if (metadata.isPalette === true) return resizeNearestAsPillow(await toRgb(picture.removeAlpha()), options.size);
+  if (metadata.isPalette === true || metadata.bitsPerSample === 1) {
+    return resizeNearestAsPillow(await toRgb(picture.removeAlpha()), options.size);
+  }
   if (!metadata.hasAlpha) return toRgb(picture);
   const { data, info } = await picture.toColourspace('srgb').ensureAlpha().raw().toBuffer({ resolveWithObject: true });
   return resizeAlphaAsPillow({ data, width: info.width, height: info.height }, options.size);

@@ -43,11 +43,13 @@ export async function openModel(dir: string, options: ModelOptions): Promise<Mod
   const parts = await startParts(bundle, options);
   try {
     await runSelfTest(bundle, parts);
+    const model = assemble(bundle, parts, options);
+    await model.crossEncoder?.warmUp();
+    return model;
   } catch (error) {
     await closeParts(parts);
     throw error;
   }
-  return assemble(bundle, parts, options);
 }
 
 /** The bundle's tokenizer alone; needs no graph. */

@@ -4,6 +4,9 @@ import type { Weight } from './weights.ts';
 /** Largest magnitude of a symmetric int8 value; -128 stays unused so that both signs have the same range. */
 const INT8_MAX = 127;
 
+/** A column or row that is smaller everywhere counts as zero: its scale would not be a normal float32. */
+const LEAST_MAGNITUDE = 1e-30;
+
 export interface Quantised {
   readonly values: Int8Array;
   /** value[i] = values[i] * scales[row or column of i] */
@@ -17,7 +20,7 @@ export function quantiseColumns(matrix: Float32Array, columns: number): Quantise
     const magnitude = Math.abs(matrix[i] as number);
     if (magnitude > (scales[column] as number)) scales[column] = magnitude;
   }
-  finishScales(scales);
+  for (let column = 0; column < columns; column++) scales[column] = scaleFor(scales[column] as number);
   const values = new Int8Array(matrix.length);
   for (let i = 0, column = 0; i < matrix.length; i++, column = column + 1 === columns ? 0 : column + 1) {
     values[i] = Math.round((matrix[i] as number) / (scales[column] as number));
@@ -34,7 +37,7 @@ export function quantiseRows(matrix: Float32Array, columns: number): Quantised {
     const start = row * columns;
     let largest = 0;
     for (let i = start; i < start + columns; i++) largest = Math.max(largest, Math.abs(matrix[i] as number));
-    const scale = largest === 0 ? 1 : Math.fround(largest / INT8_MAX);
+    const scale = scaleFor(largest);
     scales[row] = scale;
     for (let i = start; i < start + columns; i++) values[i] = Math.round((matrix[i] as number) / scale);
   }
@@ -75,9 +78,7 @@ function quantisedGroup(
   };
 }
 
-/** Turns largest magnitudes into scales; a column of zeros keeps a scale that can be divided by. */
-function finishScales(magnitudes: Float32Array): void {
-  for (let i = 0; i < magnitudes.length; i++) {
-    magnitudes[i] = magnitudes[i] === 0 ? 1 : (magnitudes[i] as number) / INT8_MAX;
-  }
+/** Scale that makes the largest magnitude 127; zeros keep one that can be divided by. */
+function scaleFor(magnitude: number): number {
+  return magnitude < LEAST_MAGNITUDE ? 1 : Math.fround(magnitude / INT8_MAX);
 }

@@ -17,11 +17,11 @@ export interface WeightSource {
 }
 
 /** Rejects infinities and NaN, naming the weight: they would otherwise surface as NaN in an answer. */
-export async function readFinite(tensor: CheckpointTensor): Promise<Float32Array> {
+export async function readFinite(name: string, tensor: CheckpointTensor): Promise<Float32Array> {
   const values = await tensor.read();
   for (let i = 0; i < values.length; i++) {
     if (!Number.isFinite(values[i])) {
-      throw failure('invalid_checkpoint', `The weight ${tensor.name} holds ${values[i]} at element ${i}.`);
+      throw failure('invalid_checkpoint', `The weight ${name} holds ${values[i]} at element ${i}.`);
     }
   }
   return values;

@@ -49,15 +49,18 @@ export function canonicalWeights(checkpoint: Checkpoint): CanonicalWeights {
     renamed,
     has: (name) => tensors.has(name),
     shape: (name) => get(name).shape,
-    get(name) {
-      const tensor = get(name);
-      return { ...tensor, rows: (start, count) => finite(tensor.rows(start, count)), read: () => readFinite(tensor) };
-    },
+    get: (name) => finite(name, get(name)),
   };
 }
 
-function finite(tensor: CheckpointTensor): CheckpointTensor {
-  return { ...tensor, read: () => readFinite(tensor) };
+/** The tensor under its canonical name, with every reading checked. */
+function finite(name: string, tensor: CheckpointTensor): CheckpointTensor {
+  return {
+    ...tensor,
+    name,
+    rows: (start, count) => finite(name, tensor.rows(start, count)),
+    read: () => readFinite(name, tensor),
+  };
 }
 
 function canonicalViews(name: string, tensor: CheckpointTensor): readonly (readonly [string, CheckpointTensor])[] {

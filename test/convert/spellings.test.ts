@@ -1,0 +1,194 @@
+import assert from 'node:assert/strict';
+import { readdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { type TestContext, test } from 'node:test';
+import { isFailure } from '../../src/core/errors.ts';
+import {
+  convert,
+  floats,
+  goldenPixels,
+  goldenTensors,
+  graph,
+  largestDifference,
+  readGolden,
+  temporaryFolder,
+  writeCheckpoint,
+  writeGoldenCheckpoint,
+} from './golden-model.ts';
+import { floatTensor, type StoredTensor } from './torch-file.ts';
+
+type Tensors = Map<string, StoredTensor>;
+
+function renamed(tensors: Tensors, rename: (name: string) => string): Tensors {
+  return new Map([...tensors].map(([name, tensor]) => [rename(name), tensor]));
+}
+
+function values({ bytes }: StoredTensor): Float32Array {
+  return new Float32Array(bytes.buffer, bytes.byteOffset, bytes.byteLength / 4);
+}
+
+/** As FlashAttention's modules name and stack the projections. */
+function flashSpelling(tensors: Tensors): Tensors {
+  const flash = renamed(tensors, (name) =>
+    name
+      .replace(/\.attn\.in_proj_(weight|bias)$/, '.attn.Wqkv.$1')
+      .replace('.attention.output.dense.', '.attention.self.out_proj.'),
+  );
+  for (let layer = 0; layer < 2; layer++) {
+    const prefix = `bert.encoder.layer.${layer}.attention.self`;
+    for (const parameter of ['weight', 'bias']) {
+      const parts = ['query', 'key', 'value'].map((part) => {
+        const name = `${prefix}.${part}.${parameter}`;
+        const tensor = flash.get(name) as StoredTensor;
+        flash.delete(name);
+        return tensor;
+      });
+      const shape = [3 * 128, ...(parts[0]?.shape.slice(1) ?? [])];
+      flash.set(
+        `${prefix}.Wqkv.${parameter}`,
+        floatTensor(
+          shape,
+          parts.flatMap((part) => [...values(part)]),
+        ),
+      );
+    }
+  }
+  return flash;
+}
+
+async function digests(t: TestContext, tensors: Tensors): Promise<Record<string, string>> {
+  const folder = await temporaryFolder(t);
+  const { manifest } = await convert(await writeCheckpoint(folder, tensors), join(folder, 'bundle'));
+  return Object.fromEntries(Object.entries(manifest.files).map(([file, { sha256 }]) => [file, sha256]));
+}
+
+test('every spelling of a model gives the same bundle', async (t) => {
+  const folder = await temporaryFolder(t);
+  const reference = (await convert(await writeGoldenCheckpoint(folder), join(folder, 'bundle'))).manifest.files;
+  const expected = Object.fromEntries(Object.entries(reference).map(([file, { sha256 }]) => [file, sha256]));
+  const tensors = await goldenTensors(folder);
+  const current = (name: string): string =>
+    name.replace('ocr_exist', 'ocr_presence').replace('ocr_content', 'ocr_semantic');
+  assert.deepEqual(await digests(t, tensors), expected, 'float32 without a prefix');
+  assert.deepEqual(await digests(t, renamed(tensors, current)), expected, 'presence and semantic');
+  assert.deepEqual(
+    await digests(
+      t,
+      renamed(tensors, (name) => `_orig_mod.module.${name}`),
+    ),
+    expected,
+    'two prefixes',
+  );
+  assert.deepEqual(await digests(t, flashSpelling(tensors)), expected, 'FlashAttention');
+});
+
+test('a model without heads has cosines only', async (t) => {
+  const folder = await temporaryFolder(t);
+  const tensors = await goldenTensors(folder);
+  for (const name of tensors.keys()) if (/ocr|^decoder_class|^bert_embedding/.test(name)) tensors.delete(name);
+  const out = join(folder, 'bundle');
+  const { manifest } = await convert(await writeCheckpoint(folder, tensors), out);
+  assert.deepEqual(manifest.signals, ['cosine']);
+  assert.equal(manifest.tokens, null);
+  assert.equal(manifest.rerank, null);
+  assert.deepEqual(Object.keys(manifest.graphs), ['preprocess', 'image', 'text']);
+  const image = await (await graph(t, out, 'image')).run({ pixel_values: await goldenPixels() });
+  assert.deepEqual(Object.keys(image), ['embedding']);
+  assert.ok(largestDifference(floats(image['embedding']), (await readGolden()).image_embedding.flat()) < 2e-6);
+});
+
+test('a model with the presence head alone has presence', async (t) => {
+  const folder = await temporaryFolder(t);
+  const tensors = await goldenTensors(folder);
+  for (const name of tensors.keys()) if (/ocr_content|^decoder_class|^bert_embedding/.test(name)) tensors.delete(name);
+  const out = join(folder, 'bundle');
+  const { manifest } = await convert(await writeCheckpoint(folder, tensors), out);
+  assert.deepEqual(manifest.signals, ['cosine', 'ocr_presence']);
+  assert.equal(manifest.rerank, null);
+  const image = await (await graph(t, out, 'image')).run({ pixel_values: await goldenPixels() });
+  assert.ok(largestDifference(floats(image['ocr_presence']), (await readGolden()).ocr_presence) < 2e-5);
+});
+
+test('tensors that nobody knows are named in the report', async (t) => {
+  const folder = await temporaryFolder(t);
+  const tensors = await goldenTensors(folder);
+  tensors.set('itm_decoder.weight', floatTensor([1], [1]));
+  tensors.set('bert.pooler.dense.bias', floatTensor([1], [1]));
+  const report = await convert(await writeCheckpoint(folder, tensors), join(folder, 'bundle'));
+  assert.deepEqual(report.unknown, ['itm_decoder.weight']);
+  assert.deepEqual(report.dropped, ['logit_scale', 'bert.pooler.dense.bias']);
+});
+
+test('what cannot be converted is refused by name and leaves nothing behind', async (t) => {
+  const folder = await temporaryFolder(t);
+  const golden = await goldenTensors(folder);
+  const nan = floatTensor([128], new Float32Array(128).fill(Number.NaN));
+  const cases: readonly (readonly [string, RegExp, (tensors: Tensors) => void])[] = [
+    ['a missing tensor', /lacks 1 tensor\(s\): visual\.ln_post\.bias/, (all) => void all.delete('visual.ln_post.bias')],
+    ['a missing head', /lacks 1 tensor\(s\): proj_ocr_presence/, (all) => void all.delete('proj_ocr_exist')],
+    ['a NaN', /visual\.ln_post\.bias holds NaN/, (all) => void all.set('visual.ln_post.bias', nan)],
+    [
+      'a wrong shape',
+      /ln_pre\.bias has shape \[1\]/,
+      (all) => void all.set('visual.ln_pre.bias', floatTensor([1], [0])),
+    ],
+    ['a repeated name', /twice/, (all) => void all.set('module.visual.ln_pre.bias', floatTensor([1], [0]))],
+    [
+      'a ResNet',
+      /ModifiedResNet/,
+      (all) => void all.set('visual.layer1.0.conv1.weight', floatTensor([1, 1, 1, 1], [0])),
+    ],
+    [
+      'another model',
+      /not recognised.*encoder\.layer/,
+      (all) => {
+        all.clear();
+        all.set('encoder.layer.0.weight', floatTensor([1], [0]));
+      },
+    ],
+  ];
+  for (const [what, reason, change] of cases) {
+    const tensors = new Map(golden);
+    change(tensors);
+    const work = await temporaryFolder(t);
+    const checkpoint = await writeCheckpoint(work, tensors);
+    await assert.rejects(convert(checkpoint, join(work, 'bundle')), (error) => {
+      assert.ok(isFailure(error, 'invalid_checkpoint'), String(error));
+      assert.match(error.detail, reason, what);
+      return true;
+    });
+    assert.deepEqual(await readdir(work), ['written.pt'], what);
+  }
+});
+
+test('options that do not fit the model are refused', async (t) => {
+  const folder = await temporaryFolder(t);
+  const checkpoint = await writeGoldenCheckpoint(folder);
+  for (const [changes, reason] of [
+    [{ visionHeads: 3 }, /--vision-heads 3 does not divide/],
+    [{ imageSize: 65 }, /no multiple of the patch size/],
+    [{ contextLength: 513 }, /--context-length 513 is out of range/],
+    [{ visionModel: 'ViT-B-16' }, /no ViT-B-16/],
+    [{ textModel: 'BERT' }, /--text-model BERT is unknown/],
+    [{ fusion: { itm: 1 } }, /--fusion names itm/],
+    [{ vocabulary: checkpoint }, /pieces, but the checkpoint embeds 21128/],
+  ] as const) {
+    await assert.rejects(convert(checkpoint, join(folder, 'bundle'), changes), (error) => {
+      assert.ok(isFailure(error), String(error));
+      assert.match(error.detail, reason);
+      return true;
+    });
+  }
+  assert.deepEqual(await readdir(folder), ['golden.pt']);
+});
+
+test('a folder that holds something is replaced only when asked', async (t) => {
+  const folder = await temporaryFolder(t);
+  const checkpoint = await writeGoldenCheckpoint(folder);
+  const out = join(folder, 'bundle');
+  const first = await convert(checkpoint, out);
+  await assert.rejects(convert(checkpoint, out), /is not empty/);
+  const second = await convert(checkpoint, out, { replace: true, precision: 'int8' });
+  assert.notEqual(first.manifest.hash, second.manifest.hash);
+  assert.deepEqual((await readdir(folder)).sort(), ['bundle', 'golden.pt']);
+});

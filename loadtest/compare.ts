@@ -73,15 +73,10 @@ export function compareReports(earlier: Report, now: Report): Comparison {
 
 /** Relative, of the ratio of two means: each has the standard error sd / sqrt(n), and relative errors add in squares. */
 function noiseOf(earlier: Report, now: Report, read: (point: TimelinePoint) => number | null): number | null {
-  const errors = [earlier, now].map((report) => relativeStandardError(wholeSeconds(report).map(read)));
+  const errors = [earlier, now].map((report) => relativeStandardError(report.timeline.map(read)));
   const [first, second] = errors;
   if (first === undefined || second === undefined) return null;
   return STANDARD_ERRORS * Math.hypot(first, second);
-}
-
-/** Answers that arrive after the window's end open a further, nearly empty second. */
-function wholeSeconds({ timeline, load }: Report): readonly TimelinePoint[] {
-  return timeline.slice(0, Math.floor(load.durationSeconds));
 }
 
 function relativeStandardError(values: readonly (number | null)[]): number | undefined {

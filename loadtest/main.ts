@@ -1,5 +1,6 @@
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { dirname, join, relative, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { packageRoot } from '../src/core/package-root.ts';
 import { createServiceClient } from './client.ts';
 import { type CoverItem, indexCovers, readSampleCovers } from './covers.ts';
@@ -12,13 +13,14 @@ import { type StartedService, startService } from './service.ts';
 import { summarise } from './summary.ts';
 
 const SAMPLES = join(packageRoot, 'index', 'samples');
-const CLI = join(packageRoot, 'dist', 'src', 'cli.js');
+/** Compiled beside this file. */
+const CLI = fileURLToPath(new URL('../src/cli.js', import.meta.url));
 
 /** `npm run loadtest -- [options]` */
 async function main(): Promise<void> {
   const options = parseOptions(process.argv.slice(2), process.env);
   const earlier = options.compare === undefined ? undefined : await readReport(options.compare);
-  const covers = await readSampleCovers(SAMPLES);
+  const covers = (await readSampleCovers(SAMPLES)).slice(0, options.covers);
   const started = options.url === undefined ? await startWithSamples(options, covers) : undefined;
   try {
     const report = await runLoadTest({

@@ -7,6 +7,8 @@ export interface LoadTestOptions {
   readonly url: string | undefined;
   readonly key: string | undefined;
   readonly timeoutMs: number;
+  /** Sample covers to index in a service of its own. */
+  readonly covers: number;
   readonly load: LoadDescription;
   /** Path of the JSON report; the page lies beside it. */
   readonly out: string | undefined;
@@ -23,6 +25,7 @@ interface Flags {
   readonly warmup: number;
   readonly mix: Mix;
   readonly indexRate: number;
+  readonly covers: number;
   readonly topN: number;
   readonly recallK: number;
   readonly rerankK: number;
@@ -50,6 +53,7 @@ export function parseOptions(
     .option('--warmup <seconds>', 'the same load before it, not counted', wholeFrom(0), 5)
     .option('--mix <weights>', 'kinds of /rank request and their weights', mix, parseMix(DEFAULT_MIX))
     .option('--index-rate <n>', 'covers indexed a second meanwhile', numberFrom(0), 0)
+    .option('--covers <n>', 'sample covers that the started service gets', wholeFrom(1), 640)
     .option('--top-n <n>', 'of each request', wholeFrom(1), 10)
     .option('--recall-k <n>', 'of each request', wholeFrom(1), 100)
     .option('--rerank-k <n>', 'of the reranked kinds', wholeFrom(1), 50)
@@ -67,6 +71,7 @@ export function parseOptions(
     url: flags.url,
     key: flags.key,
     timeoutMs: flags.timeoutMs,
+    covers: flags.covers,
     load: describeLoad(flags),
     out: flags.out,
     compare: flags.compare,

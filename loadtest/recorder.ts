@@ -1,5 +1,5 @@
 import { createTimeHistogram, type TimeHistogram } from './histogram.ts';
-import type { KindReport, RankKind, RankReport, TimelinePoint } from './report.ts';
+import { type KindReport, RANK_KINDS, type RankKind, type RankReport, type TimelinePoint } from './report.ts';
 import { parseServerTiming } from './server-timing.ts';
 import { createStreamRecorder, type StreamRecorder } from './stream-recorder.ts';
 
@@ -85,8 +85,14 @@ export function createRankRecorder(now: () => number = () => performance.now()):
     finish(windowSeconds) {
       return {
         rank: { ...all.finish(windowSeconds), curve: all.curve(), degraded },
-        kinds: Object.fromEntries([...kinds].map(([name, kind]) => [name, finishKind(kind, windowSeconds)])),
-        timeline: seconds.map(finishSecond),
+        kinds: Object.fromEntries(
+          RANK_KINDS.flatMap((name) => {
+            const kind = kinds.get(name);
+            return kind === undefined ? [] : [[name, finishKind(kind, windowSeconds)]];
+          }),
+        ),
+        // Answers on their way when the window ends count above; here they would open a nearly empty second.
+        timeline: seconds.slice(0, Math.ceil(windowSeconds)).map(finishSecond),
       };
     },
   };

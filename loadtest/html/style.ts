@@ -11,7 +11,7 @@ p { margin: 0 0 12px; }
 .quiet, .note { color: var(--quiet); }
 .note { font-size: 13px; margin: 10px 0 0; }
 section { background: var(--paper); border: 1px solid var(--rule); border-radius: 8px; padding: 20px 24px; margin-top: 20px; }
-.figures { display: grid; grid-template-columns: repeat(auto-fit, minmax(112px, 1fr)); gap: 16px; margin: 0; }
+.figures { display: grid; grid-template-columns: repeat(auto-fit, minmax(140px, 1fr)); gap: 16px; margin: 0; }
 .figures dt { color: var(--quiet); font-size: 13px; }
 .figures dd { margin: 0; font-size: 20px; font-weight: 600; font-variant-numeric: tabular-nums; white-space: nowrap; }
 .scroll { overflow-x: auto; }
@@ -29,6 +29,7 @@ svg { display: block; width: 100%; height: auto; font: 12px system-ui, sans-seri
 .axis { fill: var(--ink); }
 .line { fill: none; stroke: currentColor; stroke-width: 2; stroke-linejoin: round; }
 .bar { fill: currentColor; }
+.legend + .scroll { margin-top: 20px; }
 .legend { list-style: none; display: flex; flex-wrap: wrap; gap: 4px 18px; margin: 8px 0 0; padding: 0; font-size: 13px; }
 .swatch { display: inline-block; width: 12px; height: 12px; border-radius: 3px; margin-right: 6px; background: currentColor;
   vertical-align: -1px; }

@@ -36,12 +36,18 @@ export function streamsTable({ rank, kinds, index }: Report): string {
   );
 }
 
-/** Percentiles of every stage of every kind. */
+/** Median and p99 of every stage, a column for each kind of request. */
 export function stagesTable(kinds: Report['kinds']): string {
-  const rows = Object.entries(kinds).flatMap(([name, { stagesMs }]) =>
-    Object.entries(stagesMs).map(([stage, summary]) => [`${name}: ${stage}`, ...percentiles(summary)]),
-  );
-  return table(['stage', 'p50', 'p90', 'p99', 'p99.9', 'max'], rows);
+  const columns = Object.entries(kinds);
+  const stages = [...new Set(columns.flatMap(([, { stagesMs }]) => Object.keys(stagesMs)))];
+  const rows = stages.map((stage) => [
+    stage,
+    ...columns.map(([, { stagesMs }]) => {
+      const summary = stagesMs[stage];
+      return summary === undefined ? '–' : `${formatNumber(summary.p50)} / ${formatMs(summary.p99)}`;
+    }),
+  ]);
+  return table(['p50 / p99', ...columns.map(([name]) => name)], rows);
 }
 
 export function outcomesTable({ rank, index }: Report): string {

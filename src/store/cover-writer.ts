@@ -1,5 +1,6 @@
 import { statfsSync } from 'node:fs';
 import { dirname } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import type { ErrorCode } from '../core/errors.ts';
 import type { WriteResult } from '../core/ports.ts';
 import type { Attributes } from '../core/types.ts';
@@ -35,26 +36,50 @@ const NEARLY_FULL_BYTES = 16 * 1024 * 1024;
 const FULL_CODES: ReadonlySet<unknown> = new Set([28, 27, 122, -30792]);
 const INPUT_OUTPUT_ERROR = 5;
 
+/** Times that a batch is tried again on a full disk, and how long each waits for readers to move on. */
+const RETRIES_WHEN_FULL = 3;
+const RETRY_DELAY_MS = 20;
+
 /**
  * Writes several batches in one fsynced transaction. When that fails each batch is tried alone, so that none fails for
  * the size of its neighbours.
  */
-export function commitBatches(store: CoverStore, batches: readonly (readonly EncodedWrite[])[]): BatchOutcome[] {
+export async function commitBatches(
+  store: CoverStore,
+  batches: readonly (readonly EncodedWrite[])[],
+): Promise<BatchOutcome[]> {
   try {
     return commitTogether(store, batches);
   } catch (error) {
-    if (batches.length > 1) return batches.flatMap((batch) => commitBatches(store, [batch]));
-    if (!isFull(store, error))
-      return [{ error: { code: 'internal', detail: 'The write failed.', reason: reasonOf(error) } }];
+    const [batch] = batches;
+    if (batch === undefined || batches.length === 1) return [await commitAgain(store, batch ?? [], error)];
   }
-  try {
-    // Pages freed by a delete can be used only from the second transaction after it; a full disk may need this one.
-    store.transaction(() => store.putSequence(store.lastSequence()));
-    return commitTogether(store, batches);
-  } catch (error) {
-    const detail = 'The disk is full: nothing of this batch was written.';
-    return [{ error: { code: 'storage_full', detail, reason: reasonOf(error) } }];
+  const outcomes: BatchOutcome[] = [];
+  for (const batch of batches) outcomes.push(...(await commitBatches(store, [batch])));
+  return outcomes;
+}
+
+/**
+ * A disk that looks full may only need another transaction: pages freed by a delete are used again from the second
+ * transaction after it, once no thread reads from a view older than that.
+ */
+async function commitAgain(store: CoverStore, batch: readonly EncodedWrite[], failed: unknown): Promise<BatchOutcome> {
+  let error = failed;
+  for (let retry = 0; isFull(store, error); retry++) {
+    if (retry === RETRIES_WHEN_FULL) {
+      const detail = 'The disk is full: nothing of this batch was written.';
+      return { error: { code: 'storage_full', detail, reason: reasonOf(error) } };
+    }
+    await delay(RETRY_DELAY_MS);
+    try {
+      store.transaction(() => store.putSequence(store.lastSequence()));
+      const [outcome] = commitTogether(store, [batch]);
+      if (outcome !== undefined) return outcome;
+    } catch (again) {
+      error = again;
+    }
   }
+  return { error: { code: 'internal', detail: 'The write failed.', reason: reasonOf(error) } };
 }
 
 /** Drops the log up to and including `sequence`, in transactions small enough not to hold up writes for long. */

@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
-import { readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import test, { type TestContext } from 'node:test';
+import test, { after, before, type TestContext } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Worker } from 'node:worker_threads';
 import { isFailure } from '../../src/core/errors.ts';
@@ -24,14 +25,22 @@ import {
 const COVERS = sampleCovers(1_400);
 const QUERY = randomEmbedding(randomNumbers(77));
 
-/** A closed data folder with a saved graph, and what it answered. */
-async function savedFolder(t: TestContext): Promise<{ dataDir: string; answer: string[] }> {
-  const dataDir = temporaryFolder(t);
-  const index = await openSample(dataDir);
+const savedFolder = mkdtempSync(join(tmpdir(), 'coverrank-saved-'));
+let answer: string[];
+
+before(async () => {
+  const index = await openSample(savedFolder);
   await writeAll(index, COVERS);
-  const answer = await recallIds(index, QUERY, 20);
+  answer = await recallIds(index, QUERY, 20);
   await index.close();
-  return { dataDir, answer };
+});
+after(() => rmSync(savedFolder, { recursive: true }));
+
+/** A copy of a closed data folder with a saved graph. */
+function copyOfSaved(t: TestContext): string {
+  const dataDir = temporaryFolder(t);
+  cpSync(savedFolder, dataDir, { recursive: true });
+  return dataDir;
 }
 
 function graphFile(dataDir: string): string {
@@ -61,7 +70,7 @@ const damages: [string, (dataDir: string) => void, string][] = [
 
 for (const [name, damage, because] of damages) {
   test(`${name} in the saved graph: it is built anew, and said so`, async (t) => {
-    const { dataDir, answer } = await savedFolder(t);
+    const dataDir = copyOfSaved(t);
     damage(dataDir);
     const events: CoverIndexEvent[] = [];
     const index = await openForTest(t, dataDir, { onEvent: (event) => events.push(event) });

@@ -1,0 +1,123 @@
+import assert from 'node:assert/strict';
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import test from 'node:test';
+import { isFailure } from '../../src/core/errors.ts';
+import { restoreSnapshot } from '../../src/store/snapshot.ts';
+import { verifyDataDir } from '../../src/store/verify.ts';
+import {
+  BUNDLE,
+  openForTest,
+  openSample,
+  randomEmbedding,
+  randomNumbers,
+  recallIds,
+  sampleCovers,
+  temporaryFolder,
+  writeAll,
+} from './sample-covers.ts';
+
+const COVERS = sampleCovers(1_200);
+const QUERY = randomEmbedding(randomNumbers(31));
+
+test('a snapshot taken while writes go on is restored as it was', async (t) => {
+  const folder = temporaryFolder(t);
+  const dataDir = join(folder, 'data');
+  const index = await openForTest(t, dataDir);
+  await writeAll(index, COVERS);
+  const writing = index.write([{ op: 'delete', id: 'cover-0' }]);
+  const info = await index.snapshot();
+  await writing.searchable;
+  const late = sampleCovers(100, 2).map((cover) => ({ ...cover, id: `late-${cover.id}` }));
+  await writeAll(index, late);
+
+  const restored = join(folder, 'restored');
+  const snapshotDir = join(dataDir, 'snapshots', info.name);
+  assert.deepEqual(await restoreSnapshot(snapshotDir, restored), info);
+  const events: string[] = [];
+  const copy = await openForTest(t, restored, { onEvent: ({ event }) => events.push(event) });
+  assert.deepEqual(events, [], 'the graph came with the snapshot');
+  const { covers, sequence } = copy.status();
+  assert.deepEqual({ covers, sequence }, { covers: info.covers, sequence: info.sequence });
+  assert.equal(copy.get('late-cover-1'), undefined);
+  assert.equal(copy.get('cover-7')?.title, 'title of cover-7');
+  await index.write(late.map(({ id }) => ({ op: 'delete', id }))).searchable;
+  const gone = new Set(['cover-0']);
+  const without = (ids: readonly string[]) => ids.filter((id) => !gone.has(id));
+  assert.deepEqual(without(await recallIds(copy, QUERY, 30)), without(await recallIds(index, QUERY, 30)));
+  // The copy goes its own way.
+  await writeAll(copy, late);
+  assert.equal(copy.status().covers, info.covers + 100);
+});
+
+test('a damaged snapshot is refused, and a folder that holds something too', async (t) => {
+  const folder = temporaryFolder(t);
+  const dataDir = join(folder, 'data');
+  const index = await openSample(dataDir);
+  await writeAll(index, COVERS.slice(0, 50));
+  const { name } = await index.snapshot();
+  await index.close();
+  const snapshotDir = join(dataDir, 'snapshots', name);
+
+  await assert.rejects(restoreSnapshot(snapshotDir, dataDir), (error) => isFailure(error, 'invalid_config'));
+  await assert.rejects(restoreSnapshot(folder, join(folder, 'new')), (error) => isFailure(error, 'corrupt_data'));
+  const empty = join(folder, 'empty');
+  mkdirSync(empty);
+  await restoreSnapshot(snapshotDir, empty);
+  assert.deepEqual((await verifyDataDir(empty)).problems, []);
+
+  const file = join(snapshotDir, 'covers.lmdb');
+  const bytes = readFileSync(file);
+  bytes.writeUInt8(bytes.readUInt8(bytes.length - 100) ^ 1, bytes.length - 100);
+  writeFileSync(file, bytes);
+  const target = join(folder, 'target');
+  await assert.rejects(restoreSnapshot(snapshotDir, target), (error) => isFailure(error, 'corrupt_data'));
+  assert.equal(existsSync(target), false);
+  assert.deepEqual(readdirSync(folder).sort(), ['data', 'empty']);
+});
+
+test('a snapshot of an empty index is one as well', async (t) => {
+  const folder = temporaryFolder(t);
+  const index = await openForTest(t, join(folder, 'data'));
+  const { name, covers } = await index.snapshot();
+  assert.equal(covers, 0);
+  const restored = join(folder, 'restored');
+  await restoreSnapshot(join(folder, 'data', 'snapshots', name), restored);
+  const copy = await openForTest(t, restored);
+  await writeAll(copy, COVERS.slice(0, 2));
+  assert.equal(copy.status().covers, 2);
+});
+
+test('verify reads everything and says what is there', async (t) => {
+  const dataDir = temporaryFolder(t);
+  const index = await openSample(dataDir);
+  await writeAll(index, COVERS);
+  await writeAll(index, COVERS.slice(0, 100));
+  await assert.rejects(verifyDataDir(dataDir), (error) => isFailure(error, 'data_dir_busy'));
+  await index.close();
+
+  const report = await verifyDataDir(dataDir);
+  assert.deepEqual(report.bundle, BUNDLE);
+  assert.deepEqual(report.problems, []);
+  assert.deepEqual(report.warnings, []);
+  assert.equal(report.covers, 1_200);
+  assert.deepEqual(report.graph, { sequence: 1_300, elements: 1_300, deleted: 100 });
+  assert.ok(report.selfRecall && report.selfRecall.sampled >= 200);
+  assert.equal(report.selfRecall.found, report.selfRecall.sampled);
+});
+
+test('verify tells a damaged graph from a damaged store', async (t) => {
+  const dataDir = temporaryFolder(t);
+  const index = await openSample(dataDir);
+  await writeAll(index, COVERS.slice(0, 20));
+  await index.close();
+  writeFileSync(join(dataDir, 'graph', 'manifest.json'), '');
+  const { problems, warnings } = await verifyDataDir(dataDir);
+  assert.deepEqual(problems, []);
+  assert.equal(warnings.length, 1);
+
+  await assert.rejects(verifyDataDir(join(dataDir, 'nowhere')), (error) => isFailure(error, 'corrupt_data'));
+  writeFileSync(join(dataDir, 'covers.lmdb'), Buffer.alloc(8_192, 'garbage'));
+  await assert.rejects(verifyDataDir(dataDir), (error) => isFailure(error, 'corrupt_data'));
+  await assert.rejects(openSample(dataDir), (error) => isFailure(error, 'corrupt_data'));
+});

@@ -76,10 +76,8 @@ export async function createApp(lifecycle: Lifecycle, config: AppConfig, logger:
   addAuthentication(app, config.api_keys, DOCS_PREFIX);
   addBodyTimeout(app);
   await addOpenApi(app, packageVersion());
-  // In a scope of their own, so that the collecting hooks above have been loaded; they inherit all of them.
-  await app.register(async (scope: App) => {
-    for (const addRoute of ROUTES) addRoute(scope, deps);
-  });
+  // Each in a scope of its own: what one of them takes as a body, such as NDJSON, the others do not.
+  for (const addRoute of ROUTES) await app.register(async (scope: App) => addRoute(scope, deps));
   await app.ready();
   return app;
 }

@@ -18,6 +18,8 @@ export function sendProblem(error: CoverrankError, request: FastifyRequest, repl
   if (error.code === 'internal') request.log.error({ event: 'request_failed', err: error.cause ?? error });
   else request.log.debug({ event: 'request_refused', code: error.code, detail: error.detail });
   if (error.retryAfterSeconds !== undefined) reply.header('retry-after', error.retryAfterSeconds);
+  // The connection leads to an instance that is leaving; the next request should find another.
+  if (error.code === 'draining') reply.header('connection', 'close');
   return reply
     .code(error.status)
     .type(PROBLEM_TYPE)

@@ -4,6 +4,13 @@ import type { App } from './route.ts';
 
 export const DOCS_PREFIX = '/docs';
 
+declare module 'fastify' {
+  interface FastifyContextConfig {
+    /** What the document tells of the body, where the validator looks at less of it. */
+    documentedBody?: unknown;
+  }
+}
+
 /** Everything the page needs comes from here. No upgrade-insecure-requests: the service itself speaks plain HTTP. */
 const DOCS_CSP =
   "default-src 'self'; img-src 'self' data:; style-src 'self' 'unsafe-inline'; base-uri 'self'; " +
@@ -32,18 +39,21 @@ export async function addOpenApi(app: App, version: string): Promise<void> {
       tags: TAGS,
       components: { securitySchemes: { key: { type: 'http', scheme: 'bearer' } } },
     },
-    transform: ({ schema, url, route }) => ({ schema: withSecurity(schema, route.config), url }),
+    transform: ({ schema, url, route }) => ({ schema: documented(schema, route.config), url }),
     refResolver: { buildLocalReference: (json, _base, _fragment, count) => String(json['$id'] ?? `schema-${count}`) },
     convertConstToEnum: false,
   });
   await app.register(swaggerUi, { routePrefix: DOCS_PREFIX, staticCSP: DOCS_CSP });
 }
 
-type RouteConfig = { readonly scope?: string | readonly string[]; readonly public?: boolean } | undefined;
+type RouteConfig =
+  | { readonly scope?: string | readonly string[]; readonly public?: boolean; readonly documentedBody?: unknown }
+  | undefined;
 
-/** The scope that the route's configuration asks for, so that document and hook cannot differ. */
-function withSecurity<S extends object>(schema: S | undefined, config: RouteConfig): S & { security: object[] } {
+/** Scopes come from the same configuration that the hook reads, so that document and behaviour cannot differ. */
+function documented<S extends object>(schema: S | undefined, config: RouteConfig): S & { security: object[] } {
   const scopes = config?.scope === undefined ? [] : [config.scope].flat();
   const security = config?.public === true ? [] : [{ key: [...scopes] }];
-  return { ...(schema ?? ({} as S)), security };
+  const body = config?.documentedBody === undefined ? {} : { body: config.documentedBody };
+  return { ...(schema ?? ({} as S)), ...body, security };
 }

@@ -2,13 +2,16 @@ import assert from 'node:assert/strict';
 import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout } from 'node:timers/promises';
 import type { InjectOptions } from 'fastify';
 import pino from 'pino';
 import { type Config, defaultConfig } from '../../src/config.ts';
+import type { BundleManifest } from '../../src/core/bundle-format.ts';
 import { packageRoot } from '../../src/core/package-root.ts';
 import { createApp } from '../../src/http/app.ts';
 import { createLifecycle, type Lifecycle } from '../../src/http/lifecycle.ts';
 import type { App } from '../../src/http/route.ts';
+import { readManifest } from '../../src/inference/bundle.ts';
 import { createServices, type Services } from '../../src/services.ts';
 import { createContract } from './contract.ts';
 
@@ -16,6 +19,8 @@ export interface TestService {
   readonly app: App;
   readonly lifecycle: Lifecycle;
   readonly services: Services;
+  /** What the bundle says of itself. */
+  readonly manifest: BundleManifest;
   /** Injects a request and holds the answer against the OpenAPI document. */
   call(request: InjectOptions): Promise<Answer>;
   close(): Promise<void>;
@@ -45,6 +50,7 @@ export async function openService(changes: Partial<Config> = {}): Promise<TestSe
     app,
     lifecycle,
     services,
+    manifest: readManifest(config.model),
     async call(request) {
       const response = await app.inject(request);
       const answer = {
@@ -76,6 +82,15 @@ export async function sampleItems(count: number): Promise<{ id: string; image_ba
       title: `Cover ${number}`,
     })),
   );
+}
+
+/** Looks again until it is so; gives up after 10 s. Lets sockets have their turn between looks. */
+export async function until(isSo: () => boolean | Promise<boolean>): Promise<void> {
+  for (let look = 0; look < 1000; look++) {
+    if (await isSo()) return;
+    await setTimeout(10);
+  }
+  assert.fail('it did not come to be so');
 }
 
 /** JSON, or an array of the lines where it is NDJSON. */

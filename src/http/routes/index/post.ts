@@ -6,7 +6,7 @@ import type { RunningTask } from '../../../indexing/tasks.ts';
 import { clientSignal, holdPlace } from '../../client-signal.ts';
 import { toFailure } from '../../error-handler.ts';
 import { LIMITS, ndjsonLineBytes } from '../../limits.ts';
-import type { AddRoute, App, RouteDeps } from '../../route.ts';
+import type { AddRoute, RouteDeps } from '../../route.ts';
 import { answer, problems } from '../../schemas/common.ts';
 import { IndexAccepted, IndexAnswer, IndexBody, IndexEnvelope, type Outcome } from '../../schemas/indexing.ts';
 import { readNdjson } from './ndjson.ts';
@@ -22,12 +22,8 @@ const schema = {
     `JSON takes up to ${LIMITS.indexItems} items. NDJSON takes one item a line, any number of them, and is answered ` +
     'by an NDJSON stream of outcomes in request order while the request is still being sent: read it as it comes. ' +
     'A bad item never fails the rest.',
-  body: {
-    content: {
-      'application/json': { schema: IndexBody },
-      [NDJSON]: { schema: { description: 'One item a line.' } },
-    },
-  },
+  // Items are checked one by one, so that a bad one fails alone: only what holds them is checked as the body.
+  body: { content: { 'application/json': { schema: IndexEnvelope }, [NDJSON]: { schema: {} } } },
   response: {
     200: {
       description: 'What became of each item, in request order.',
@@ -41,6 +37,13 @@ const schema = {
   },
 };
 
+const documentedBody = {
+  content: {
+    'application/json': { schema: IndexBody },
+    [NDJSON]: { schema: { type: 'string', description: 'One item a line.' } },
+  },
+};
+
 export const addIndexCovers: AddRoute = (app, deps) => {
   // The stream is the body: it is read line by line, as fast as items can be worked on.
   app.addContentTypeParser(NDJSON, (_request, payload, done) => done(null, payload));
@@ -49,9 +52,8 @@ export const addIndexCovers: AddRoute = (app, deps) => {
     '/index',
     {
       schema,
-      config: { scope: 'index', work: 'index', streams: true },
+      config: { scope: 'index', work: 'index', streams: true, documentedBody },
       bodyLimit: LIMITS.imageBodyBytes,
-      validatorCompiler: envelopeOnly(app),
       // Before the body is read: requests that wait hold no pictures in memory.
       onRequest: async (_request, reply) => {
         deps.lifecycle.services();
@@ -66,18 +68,6 @@ export const addIndexCovers: AddRoute = (app, deps) => {
     },
   );
 };
-
-/** Items are checked one by one, so that a bad one fails alone: only what holds them is checked as the body. */
-function envelopeOnly(app: App): NonNullable<Parameters<App['route']>[0]['validatorCompiler']> {
-  return ({ schema: documented, httpPart, ...route }) => {
-    const compile = app.validatorCompiler;
-    if (compile === undefined) throw new Error('the application has no validator');
-    if (documented === IndexBody) return compile({ ...route, httpPart: 'body', schema: IndexEnvelope });
-    return httpPart === 'body'
-      ? () => true
-      : compile({ ...route, ...(httpPart ? { httpPart } : {}), schema: documented });
-  };
-}
 
 function streamOutcomes(body: Readable, reply: FastifyReply, { lifecycle, telemetry, config }: RouteDeps) {
   const { indexer } = lifecycle.services();

@@ -1,0 +1,57 @@
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import { openService, sampleItems, type TestService } from '../../service.ts';
+
+let service: TestService;
+before(async () => {
+  service = await openService();
+});
+after(() => service.close());
+
+const embed = (payload: object) => service.call({ method: 'POST', url: '/embed', payload });
+const dot = (a: number[], b: number[]) => a.reduce((sum, value, place) => sum + value * (b[place] ?? 0), 0);
+
+test('texts become unit vectors, in order, alone as among others', async () => {
+  const { status, body } = await embed({ texts: ['猫', '红烧肉的家常做法', ' 猫 '] });
+  assert.equal(status, 200);
+  assert.equal(body.model.name, 'demo');
+  assert.equal(body.embeddings.length, 3);
+  for (const vector of body.embeddings) {
+    assert.equal(vector.length, service.manifest.embedding_dim);
+    assert.ok(Math.abs(dot(vector, vector) - 1) < 1e-4);
+  }
+  assert.ok(dot(body.embeddings[0], body.embeddings[2]) > 0.9999);
+  const alone = await embed({ texts: ['红烧肉的家常做法'] });
+  assert.ok(dot(alone.body.embeddings[0], body.embeddings[1]) > 0.99);
+});
+
+test('text and picture lie in one space: their product is the cosine of /score', async () => {
+  const [item] = await sampleItems(1);
+  const [texts, images] = [await embed({ texts: ['猫'] }), await embed({ images_base64: [item?.image_base64] })];
+  const { body } = await service.call({
+    method: 'POST',
+    url: '/score',
+    payload: { pairs: [{ query: '猫', image_base64: item?.image_base64 }] },
+  });
+  const cosine = dot(texts.body.embeddings[0], images.body.embeddings[0]);
+  assert.ok(Math.abs(cosine - body.pairs[0].signals.cosine) < 1e-4);
+});
+
+test('a picture that cannot be used is named', async () => {
+  const [item] = await sampleItems(1);
+  const broken = Buffer.from(item?.image_base64 ?? '', 'base64')
+    .subarray(0, 500)
+    .toString('base64');
+  const { status, body } = await embed({ images_base64: [item?.image_base64, broken] });
+  assert.equal(status, 422);
+  assert.equal(body.code, 'undecodable_image');
+  assert.equal(body.errors[0].path, '/images_base64/1');
+});
+
+test('texts or pictures, not both and not neither', async () => {
+  for (const payload of [{}, { texts: [] }, { texts: ['a'], images_base64: ['AAAA'] }, { texts: [' '] }]) {
+    assert.equal((await embed(payload)).status, 400);
+  }
+  const { body } = await embed({ texts: ['a', 'b'.repeat(1001)] });
+  assert.equal(body.errors[0].path, '/texts/1');
+});

@@ -33,6 +33,8 @@ export interface CoverGraph {
   save(): Promise<GraphManifest>;
   /** Builds the graph anew from the store, beside the one that goes on answering, and drops all tombstones. */
   rebuild(): Promise<void>;
+  /** Makes `catchUp` and `rebuild` fail soon, where they are under way. */
+  stop(): void;
 }
 
 export interface GraphState {
@@ -78,6 +80,8 @@ export function createCoverGraph({ store, folder, owner, efSearch }: CoverGraphO
   let saved: GraphManifest | undefined;
   /** Whether the graph is another than the saved one although the sequence is the same. */
   let rebuiltSinceSave = false;
+  let sliceEnd = 0;
+  let stopped = false;
 
   async function load(): Promise<string | undefined> {
     store.refresh();
@@ -110,36 +114,40 @@ export function createCoverGraph({ store, folder, owner, efSearch }: CoverGraphO
     return undefined;
   }
 
-  function catchUp(target: number): Promise<void> {
-    return applying(async () => {
-      await replay(graph, sequence, target, (applied) => {
-        sequence = applied;
+  /** Piece by piece, so that saving need not wait for all of a long queue. */
+  async function catchUp(target: number): Promise<void> {
+    while (sequence < target) {
+      await applying(async () => {
+        sequence = await replay(graph, sequence, Math.min(target, sequence + LOG_CHUNK));
       });
-    });
+    }
   }
 
-  /** Applies the log's entries after `from` up to `to`. Applying one twice does no harm. */
-  async function replay(
-    into: VectorIndex,
-    from: number,
-    to: number,
-    onApplied: (sequence: number) => void,
-  ): Promise<void> {
+  /** Applies the log's entries after `from` up to `to`, and returns `to`. Applying one twice does no harm. */
+  async function replay(into: VectorIndex, from: number, to: number): Promise<number> {
     let next = from + 1;
-    const slice = createSlice();
     while (next <= to) {
       store.refresh();
-      const entries = store.logAfter(next - 1, LOG_CHUNK);
+      const entries = store.logAfter(next - 1, Math.min(LOG_CHUNK, to - next + 1));
       if (entries.length === 0) throw failure('corrupt_data', 'the log of writes ends too early');
       for (const entry of entries) {
         // Every write has its entry until a snapshot covers it.
         if (entry.sequence !== next) throw failure('corrupt_data', 'the log of writes has a gap');
         apply(into, entry);
-        onApplied(next);
         next += 1;
-        if (await slice.pause()) store.refresh();
+        await giveWay();
       }
     }
+    return Math.max(from, to);
+  }
+
+  /** Lets the thread's other work go first once `SLICE_MS` have passed; ends the work when the graph is being closed. */
+  async function giveWay(): Promise<void> {
+    if (stopped) throw failure('unavailable', 'The graph is being closed.');
+    if (performance.now() < sliceEnd) return;
+    await nextTurn();
+    store.refresh();
+    sliceEnd = performance.now() + SLICE_MS;
   }
 
   function apply(into: VectorIndex, { id, label, replaced }: LogEntry): void {
@@ -166,16 +174,14 @@ export function createCoverGraph({ store, folder, owner, efSearch }: CoverGraphO
       await applying(async () => {
         store.refresh();
         const last = Math.max(sequence, store.lastSequence());
-        await replay(next, Math.min(start, sequence), last, () => {});
+        sequence = await replay(next, Math.min(start, sequence), last);
         graph = next;
-        sequence = last;
         rebuiltSinceSave = true;
       });
     });
   }
 
   async function addAll(next: VectorIndex): Promise<void> {
-    const slice = createSlice();
     let last = 0;
     for (;;) {
       store.refresh();
@@ -184,7 +190,7 @@ export function createCoverGraph({ store, folder, owner, efSearch }: CoverGraphO
         const embedding = store.embedding(label);
         if (embedding !== undefined) next.add(label, embedding);
         last = label;
-        if (await slice.pause()) store.refresh();
+        await giveWay();
       }
       if (labels.length === 0) return;
     }
@@ -254,6 +260,9 @@ export function createCoverGraph({ store, folder, owner, efSearch }: CoverGraphO
     score,
     save,
     rebuild,
+    stop() {
+      stopped = true;
+    },
   };
 }
 
@@ -264,17 +273,4 @@ export function createCoverGraph({ store, folder, owner, efSearch }: CoverGraphO
  */
 function exactBelow(ef: number, live: number, filtered: boolean): number {
   return Math.max(SMALL, filtered ? Math.sqrt(ef * live) : 0);
-}
-
-/** Gives way to the thread's other work once `SLICE_MS` have passed; `pause` tells whether it did. */
-function createSlice(): { pause(): Promise<boolean> } {
-  let end = performance.now() + SLICE_MS;
-  return {
-    async pause() {
-      if (performance.now() < end) return false;
-      await nextTurn();
-      end = performance.now() + SLICE_MS;
-      return true;
-    },
-  };
 }

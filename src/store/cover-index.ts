@@ -1,4 +1,5 @@
-import { failure } from '../core/errors.ts';
+import { setTimeout as delay } from 'node:timers/promises';
+import { failure, isFailure } from '../core/errors.ts';
 import type { CoverIndex, CoverWrite, IndexStatus } from '../core/ports.ts';
 import type { CoverRecord, ImageTokens, ModelRef, Thumbnail } from '../core/types.ts';
 import type { GraphState } from './cover-graph.ts';
@@ -6,7 +7,7 @@ import type { CoverStore, StoreAbout } from './cover-store.ts';
 import type { CoverWriterMethods } from './cover-writer-thread.ts';
 import { bindStore, type DataDirPaths, dataDirPaths, lockDataDir, openStore } from './data-dir.ts';
 import { encodeWrite } from './encode-write.ts';
-import { type CoverIndexEvent, type GraphClient, openGraphClient } from './graph-client.ts';
+import { type CoverIndexEvent, type GraphClient, type GraphClientOptions, openGraphClient } from './graph-client.ts';
 import { createGraphMaintenance, type RebuildPolicy } from './graph-maintenance.ts';
 import { createRecall } from './recall.ts';
 import { type TokenShape, tokenBytes, viewTokens } from './record-codec.ts';
@@ -38,6 +39,8 @@ const DEFAULTS = {
   rebuildWhen: { tombstones: 1_000, share: 0.2 },
 } as const;
 const TRIM_CHUNK = 2_000;
+/** Milliseconds that `close` gives the graph to take in the last writes. */
+const CATCH_UP_MS = 3_000;
 
 /** What the open index is made of. */
 interface Parts {
@@ -71,7 +74,7 @@ export async function openCoverIndex(given: CoverIndexOptions): Promise<OpenedCo
     const writer = await startWriter(paths, onEvent);
     opened.push(() => writer.close((thread) => thread.call('close', null)));
     let onAdvanced = (_state: GraphState): void => {};
-    const graph = await openGraphClient({
+    const graph = await startGraph(paths, {
       thread: {
         storePath: paths.store,
         graphFolder: paths.graph,
@@ -113,6 +116,11 @@ function assemble(
     onEvent,
   });
   let closing: Promise<void> | undefined;
+  let closed = false;
+  const demandOpen = (): CoverStore => {
+    if (closed) throw failure('unavailable', 'The index is closed.');
+    return store;
+  };
 
   async function commit(writes: readonly CoverWrite[]): Promise<Committed> {
     if (closing !== undefined) throw failure('draining', 'The index is closing.');
@@ -121,7 +129,7 @@ function assemble(
 
   function status(): IndexStatus {
     const { deleted, snapshot, ...graphStatus } = graph.status();
-    const sequence = store.lastSequence();
+    const sequence = demandOpen().lastSequence();
     return {
       covers: store.counts().covers,
       deleted,
@@ -136,16 +144,19 @@ function assemble(
 
   async function close(): Promise<void> {
     await queue.idle();
-    await graph.advance(store.lastSequence()).catch(() => {});
-    await maintenance.save();
+    // What the graph does not hold by then it reads from the log at the next start.
+    const caughtUp = graph.advance(store.lastSequence()).catch(() => {});
+    await Promise.race([caughtUp, delay(CATCH_UP_MS, undefined, { ref: false })]);
+    if (graph.status().state === 'ready') await maintenance.save();
+    closed = true;
     await closeParts();
   }
 
   const port: CoverIndex = {
     recall: createRecall(store, graph, options.embeddingDim),
-    get: (id) => recordOf(store, id),
-    tokens: (ids) => readTokens(store, ids, options.tokens),
-    thumbnail: (id) => thumbnailOf(store, id),
+    get: (id) => recordOf(demandOpen(), id),
+    tokens: (ids) => readTokens(demandOpen(), ids, options.tokens),
+    thumbnail: (id) => thumbnailOf(demandOpen(), id),
     write(writes) {
       const committed = commit(writes);
       const durable = committed.then(({ results }) => results);
@@ -166,6 +177,17 @@ function assemble(
   return { port, onAdvanced: maintenance.consider };
 }
 
+/** What the thread cannot read it reports as a plain error: the covers themselves are damaged. */
+async function startGraph(paths: DataDirPaths, options: GraphClientOptions): Promise<GraphClient> {
+  try {
+    return await openGraphClient(options);
+  } catch (cause) {
+    if (isFailure(cause)) throw cause;
+    const reason = (cause as Error).message;
+    throw failure('corrupt_data', `The covers in ${paths.root} cannot be read: ${reason}.`, { cause });
+  }
+}
+
 function startWriter(
   paths: DataDirPaths,
   onEvent: (event: CoverIndexEvent) => void,
@@ -176,6 +198,7 @@ function startWriter(
     name: 'writer',
     prepare: async () => {},
     onDeath: (error) => onEvent({ event: 'thread_died', error }),
+    onFailedStart: (error) => onEvent({ event: 'thread_died', error }),
   });
 }
 

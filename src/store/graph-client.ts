@@ -1,4 +1,4 @@
-import { type CoverrankError, failure } from '../core/errors.ts';
+import { failure } from '../core/errors.ts';
 import type { IndexStatus } from '../core/ports.ts';
 import type { CandidateQuery, GraphQuery, GraphState } from './cover-graph.ts';
 import type { ScoredCandidates } from './exact-scan.ts';
@@ -24,7 +24,9 @@ export type CoverIndexEvent =
   | { readonly event: 'graph_rebuilt'; readonly because: string; readonly covers: number; readonly tookMs: number }
   | { readonly event: 'graph_saved'; readonly sequence: number }
   | { readonly event: 'graph_save_failed'; readonly error: Error }
-  | { readonly event: 'thread_died'; readonly error: CoverrankError };
+  /** The graph cannot be had at all; it is tried again. Recall is unavailable or lacks the last writes until then. */
+  | { readonly event: 'graph_failed'; readonly error: Error }
+  | { readonly event: 'thread_died'; readonly error: Error };
 
 export interface GraphClientOptions {
   readonly thread: VectorIndexThreadData;
@@ -54,6 +56,7 @@ export async function openGraphClient(options: GraphClientOptions): Promise<Grap
   let advancing = false;
   let rebuilding = 0;
   let closed = false;
+  let failed = false;
   let keeper: ThreadKeeper<VectorIndexMethods> | undefined;
 
   keeper = await keepThread<VectorIndexMethods>({
@@ -69,6 +72,10 @@ export async function openGraphClient(options: GraphClientOptions): Promise<Grap
       setImmediate(() => void pump());
     },
     onDeath: (error) => options.onEvent({ event: 'thread_died', error }),
+    onFailedStart(error) {
+      failed = true;
+      options.onEvent({ event: 'graph_failed', error });
+    },
   });
 
   function thread() {
@@ -78,6 +85,7 @@ export async function openGraphClient(options: GraphClientOptions): Promise<Grap
   }
 
   function accept(next: GraphState): void {
+    failed = false;
     state = next;
     const done = waiters.filter(({ sequence }) => sequence <= state.sequence);
     waiters = waiters.filter(({ sequence }) => sequence > state.sequence);
@@ -106,15 +114,19 @@ export async function openGraphClient(options: GraphClientOptions): Promise<Grap
   }
 
   /** The graph could not follow the log although its thread lives: build it from the covers, which are what counts. */
-  function repair(error: Error): void {
-    rebuild(error.message)
-      .catch((failed: Error) =>
-        options.onEvent({
-          event: 'thread_died',
-          error: failure('unavailable', 'The graph cannot be built.', { cause: failed }),
-        }),
-      )
+  function repair(cause: Error): void {
+    rebuild(cause.message)
+      .catch((error: Error) => {
+        failed = true;
+        options.onEvent({ event: 'graph_failed', error });
+      })
       .finally(() => setTimeout(() => void pump(), RETRY_DELAY_MS).unref());
+  }
+
+  function condition(): IndexStatus['graph']['state'] {
+    if (failed) return 'failed';
+    if (keeper?.current === undefined) return 'loading';
+    return rebuilding > 0 ? 'rebuilding' : 'ready';
   }
 
   async function rebuild(because: string): Promise<void> {
@@ -145,16 +157,8 @@ export async function openGraphClient(options: GraphClientOptions): Promise<Grap
     },
     rebuild,
     status() {
-      const up = keeper?.current !== undefined;
       const { sequence, elements, deleted, capacity, snapshot } = state;
-      return {
-        state: !up ? 'loading' : rebuilding > 0 ? 'rebuilding' : 'ready',
-        sequence,
-        elements,
-        deleted,
-        capacity,
-        snapshot,
-      };
+      return { state: condition(), sequence, elements, deleted, capacity, snapshot };
     },
     async close() {
       closed = true;

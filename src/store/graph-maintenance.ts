@@ -1,3 +1,4 @@
+import { isFailure } from '../core/errors.ts';
 import type { SnapshotInfo } from '../core/ports.ts';
 import type { GraphState } from './cover-graph.ts';
 import type { CoverIndexEvent, GraphClient } from './graph-client.ts';
@@ -17,8 +18,6 @@ export interface GraphMaintenance {
   /** Takes a copy of store and graph with `copy`. */
   snapshot(copy: () => Promise<SnapshotInfo>): Promise<SnapshotInfo>;
   rebuild(because: string): Promise<void>;
-  /** Settles when nothing runs in the background. */
-  idle(): Promise<void>;
 }
 
 export interface GraphMaintenanceOptions {
@@ -39,7 +38,10 @@ export function createGraphMaintenance(options: GraphMaintenanceOptions): GraphM
   function inBackground(work: () => Promise<void>): void {
     pending += 1;
     void alone(work)
-      .catch((error: Error) => onEvent({ event: 'graph_save_failed', error }))
+      .catch((error: Error) => {
+        // A thread that died or is being closed says so itself.
+        if (!isFailure(error, 'unavailable')) onEvent({ event: 'graph_save_failed', error });
+      })
       .finally(() => {
         pending -= 1;
       });
@@ -73,6 +75,5 @@ export function createGraphMaintenance(options: GraphMaintenanceOptions): GraphM
         return copy();
       }),
     rebuild: (because) => alone(() => rebuildAndSave(because)),
-    idle: () => alone(async () => {}),
   };
 }

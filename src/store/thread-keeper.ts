@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { type CoverrankError, failure } from '../core/errors.ts';
+import type { CoverrankError } from '../core/errors.ts';
 import { startThread, type Thread, type ThreadMethods } from '../core/thread.ts';
 
 /** A thread that is started again when it dies. */
@@ -17,6 +17,8 @@ export interface ThreadKeeperOptions<M extends ThreadMethods> {
   /** Makes a thread ready for use; when it fails the thread is given up and, after the first start, another is tried. */
   prepare(thread: Thread<M>): Promise<void>;
   onDeath(error: CoverrankError): void;
+  /** A thread that died could not be started again; it is tried again later. */
+  onFailedStart(error: Error): void;
 }
 
 const FIRST_DELAY_MS = 50;
@@ -59,7 +61,7 @@ export async function keepThread<M extends ThreadMethods>(options: ThreadKeeperO
         watch(current);
         return;
       } catch (cause) {
-        options.onDeath(failure('unavailable', `The ${options.name} thread could not be started again.`, { cause }));
+        options.onFailedStart(cause as Error);
       }
     }
   }

@@ -26,20 +26,34 @@ export interface VectorIndexThreadData {
 await serveThread<VectorIndexThreadData>(({ storePath, graphFolder, owner, efSearch }): VectorIndexMethods => {
   const store = openCoverStore(storePath);
   const graph = createCoverGraph({ store, folder: graphFolder, owner, efSearch });
+  const running = new Set<Promise<unknown>>();
+  /** The store must not be closed under anything that reads it. */
+  const tracked = <T>(work: Promise<T>): Promise<T> => {
+    const settled: Promise<unknown> = work.then(
+      () => running.delete(settled),
+      () => running.delete(settled),
+    );
+    running.add(settled);
+    return work;
+  };
   const stateAfter = async (work: Promise<unknown>): Promise<GraphState> => {
-    await work;
+    await tracked(work);
     return graph.state();
   };
   return {
     load: async () => {
-      const rebuiltBecause = await graph.load();
+      const rebuiltBecause = await tracked(graph.load());
       return { state: graph.state(), rebuiltBecause };
     },
     catchUp: (sequence) => stateAfter(graph.catchUp(sequence)),
-    search: graph.search,
-    score: graph.score,
+    search: (query) => tracked(graph.search(query)),
+    score: (query) => tracked(graph.score(query)),
     save: () => stateAfter(graph.save()),
     rebuild: () => stateAfter(graph.rebuild()),
-    close: () => store.close(),
+    close: async () => {
+      graph.stop();
+      await Promise.all(running);
+      await store.close();
+    },
   };
 });

@@ -8,6 +8,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { Worker } from 'node:worker_threads';
 import { isFailure } from '../../src/core/errors.ts';
 import type { CoverIndex } from '../../src/core/ports.ts';
+import { openCoverStore } from '../../src/store/cover-store.ts';
 import type { CoverIndexEvent } from '../../src/store/graph-client.ts';
 import {
   never,
@@ -164,6 +165,57 @@ test('a dead writer thread is started again', async (t) => {
     }
   }
   assert.deepEqual(await recallIds(index, QUERY, 1), ['y']);
+});
+
+test('the graph is saved every so many writes, the log is trimmed, and a crash then replays the rest', async (t) => {
+  const dataDir = temporaryFolder(t);
+  const crashed = join(dataDir, 'crashed');
+  const saved: number[] = [];
+  const index = await openForTest(t, join(dataDir, 'live'), {
+    snapshotEveryWrites: 100,
+    onEvent: (event) => event.event === 'graph_saved' && saved.push(event.sequence),
+  });
+  for (let i = 0; i < 350; i += 50) {
+    await writeAll(index, COVERS.slice(i, i + 50));
+    while (index.status().sequence - (index.status().snapshot?.sequence ?? 0) >= 100) await delay(5);
+  }
+  assert.deepEqual(saved, [100, 200, 300]);
+  const answer = await recallIds(index, QUERY, 30);
+  // What lies on disk while the index is open is what a crash leaves.
+  cpSync(join(dataDir, 'live'), crashed, { recursive: true });
+  const store = openCoverStore(join(crashed, 'covers.lmdb'));
+  assert.deepEqual(store.logAfter(0, 1)[0]?.sequence, 301);
+  await store.close();
+  const events: string[] = [];
+  const again = await openForTest(t, crashed, { onEvent: ({ event }) => events.push(event) });
+  assert.deepEqual(events, []);
+  assert.equal(again.status().graph.sequence, 350);
+  assert.deepEqual(await recallIds(again, QUERY, 30), answer);
+});
+
+test('an index can be closed while its graph is being built', async (t) => {
+  const dataDir = temporaryFolder(t);
+  const index = await openSample(dataDir);
+  await writeAll(index, COVERS);
+  const rebuilding = index.rebuild();
+  const closing = index.close();
+  await assert.rejects(rebuilding, (error) => isFailure(error, 'unavailable'));
+  await closing;
+  const again = await openForTest(t, dataDir);
+  assert.equal(again.status().covers, COVERS.length);
+  assert.equal((await recallIds(again, QUERY, 2_000)).length, COVERS.length);
+});
+
+test('covers that cannot be read are told as damage', async (t) => {
+  const dataDir = temporaryFolder(t);
+  const index = await openSample(dataDir);
+  await writeAll(index, COVERS.slice(0, 3));
+  await index.close();
+  const file = join(dataDir, 'covers.lmdb');
+  const bytes = readFileSync(file);
+  for (let at = bytes.indexOf('"attributes"'); at !== -1; at = bytes.indexOf('"attributes"', at + 1)) bytes[at] = 0;
+  writeFileSync(file, bytes);
+  await assert.rejects(openSample(dataDir), (error) => isFailure(error, 'corrupt_data'));
 });
 
 /** `searchable` settles while the thread is being prepared; it takes calls a moment later. */

@@ -6,16 +6,20 @@ import { existsSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 
 const addonFolder = join('node_modules', 'hnswlib-node');
-const nodePrefix = dirname(dirname(process.execPath));
 
-if (!existsSync(addonFolder)) process.exit(0); // a lock-file-only install runs this script too
-if (existsSync(join(addonFolder, 'build', 'Release', 'addon.node'))) process.exit(0);
+// A lock-file-only install runs this script too, without any package.
+if (existsSync(addonFolder) && !existsSync(join(addonFolder, 'build', 'Release', 'addon.node'))) buildAddon();
 
-const args = ['rebuild', '--release'];
-if (existsSync(join(nodePrefix, 'include', 'node', 'node_api.h'))) args.push(`--nodedir=${nodePrefix}`);
-const build = spawnSync('node-gyp', args, {
-  cwd: addonFolder,
-  stdio: 'inherit',
-  shell: process.platform === 'win32',
-});
-process.exit(build.status ?? 1);
+function buildAddon() {
+  const nodePrefix = dirname(dirname(process.execPath));
+  const args = ['rebuild', '--release'];
+  if (existsSync(join(nodePrefix, 'include', 'node', 'node_api.h'))) args.push(`--nodedir=${nodePrefix}`);
+  const build = spawnSync('node-gyp', args, {
+    cwd: addonFolder,
+    stdio: 'inherit',
+    shell: process.platform === 'win32',
+  });
+  if (build.status === 0) return;
+  console.error('hnswlib-node could not be built; it needs a C++ compiler, make and Python 3.');
+  process.exit(1);
+}

@@ -1,0 +1,14 @@
+// Compiles after an install. A production install (`npm ci --omit=dev`) runs this too but has no compiler: there dist/
+// comes from elsewhere, as in the Dockerfile.
+import { spawnSync } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+
+const compiler = join('node_modules', 'typescript', 'bin', 'tsc');
+if (existsSync(compiler)) {
+  const build = spawnSync(process.execPath, [compiler, '-p', 'tsconfig.json'], { stdio: 'inherit' });
+  process.exit(build.status ?? 1);
+}
+if (!existsSync(join('dist', 'src', 'cli.js'))) {
+  console.error('coverrank is not compiled: install the development dependencies, or copy dist/ from a build.');
+}

@@ -22,8 +22,9 @@ interface Column {
   readonly postings: Map<string | number | boolean, Set<number>>;
 }
 
-/** Filters repeat (a channel, a region), so the last few keep their labels. */
+/** Filters repeat (a channel, a region), so the last few keep their labels, up to so many of them in all. */
 const CACHED_FILTERS = 16;
+const CACHED_LABELS = 2_000_000;
 
 export function createAttributeIndex(): AttributeIndex {
   const attributesOf = new Map<number, Attributes>();
@@ -52,9 +53,19 @@ export function createAttributeIndex(): AttributeIndex {
     cache.delete(key);
     const entry = known ?? { filter, labels: evaluate(filter) };
     cache.set(key, entry);
-    const [oldest] = cache.keys();
-    if (oldest !== undefined && cache.size > CACHED_FILTERS) cache.delete(oldest);
+    trimCache();
     return entry.labels;
+  }
+
+  /** Forgets what was used longest ago; the last one stays. */
+  function trimCache(): void {
+    let labels = 0;
+    let filters = 0;
+    for (const [key, entry] of [...cache].reverse()) {
+      labels += entry.labels.size;
+      filters += 1;
+      if (filters > CACHED_FILTERS || (filters > 1 && labels > CACHED_LABELS)) cache.delete(key);
+    }
   }
 
   function evaluate(filter: Filter): Set<number> {

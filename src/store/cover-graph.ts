@@ -197,12 +197,13 @@ export function createCoverGraph({ store, folder, owner, efSearch }: CoverGraphO
   }
 
   async function search({ embedding, k, filter }: GraphQuery): Promise<Scored> {
-    const matched = filter === undefined ? undefined : attributes.matching(filter);
+    const filtered = filter !== undefined && Object.keys(filter).length > 0;
+    const matched = filtered ? attributes.matching(filter) : undefined;
     const pool = matched?.size ?? attributes.size;
     const wanted = Math.min(k, pool);
     if (wanted === 0) return { labels: [], cosines: [] };
     const ef = Math.max(efSearch, 2 * wanted);
-    if (pool > exactBelow(ef, attributes.size, matched !== undefined)) {
+    if (pool > exactBelow(ef, attributes.size, filtered)) {
       const found = searchGraph(embedding, wanted, ef, matched);
       if (found !== undefined) return found;
     }

@@ -224,7 +224,8 @@ function readTokens(
   const size = tokenBytes(shape);
   // Each cover's scales start at a multiple of four bytes.
   const stride = Math.ceil(size / 4) * 4;
-  const buffer = new ArrayBuffer(ids.length * stride);
+  // Not zeroed, unlike `new ArrayBuffer`: what is not filled below is not seen.
+  const { buffer } = Buffer.allocUnsafeSlow(ids.length * stride);
   const bytes = new Uint8Array(buffer);
   return ids.map((id, i) => {
     const label = store.labelOf(id);

@@ -20,6 +20,7 @@ interface SnapshotManifest extends SnapshotInfo {
 }
 
 const MANIFEST = 'snapshot.json';
+const UNFINISHED = 'unfinished-';
 
 /**
  * Copies store and graph under the data folder's `snapshots/` while writes go on. The graph must not be saved, nor the
@@ -32,7 +33,8 @@ export async function writeSnapshot(source: {
 }): Promise<SnapshotInfo> {
   const { paths, store, about } = source;
   await mkdir(paths.snapshots, { recursive: true });
-  const folder = join(paths.snapshots, `unfinished-${randomBytes(6).toString('hex')}`);
+  await removeUnfinished(paths.snapshots);
+  const folder = join(paths.snapshots, `${UNFINISHED}${randomBytes(6).toString('hex')}`);
   const copy = dataDirPaths(folder);
   try {
     await mkdir(copy.graph, { recursive: true });
@@ -95,6 +97,13 @@ export async function restoreSnapshot(snapshotDir: string, dataDir: string): Pro
   }
   const { name, sequence, covers, bytes, createdAt } = manifest;
   return { name, sequence, covers, bytes, createdAt };
+}
+
+/** Left by processes that were killed: the folder is locked, so nobody else is writing one. */
+async function removeUnfinished(snapshots: string): Promise<void> {
+  for (const name of await readdir(snapshots)) {
+    if (name.startsWith(UNFINISHED)) await rm(join(snapshots, name), { recursive: true });
+  }
 }
 
 /** Copies the saved graph and returns the copied files' paths. */

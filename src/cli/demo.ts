@@ -5,17 +5,17 @@ import type { Config } from '../config.ts';
 import { failure, isFailure } from '../core/errors.ts';
 import { packageRoot } from '../core/package-root.ts';
 import type { RunningServer } from '../server.ts';
-import { runIndexJob } from './index-job.ts';
 import type { IndexProgress } from './index-progress.ts';
 import { openItemSource } from './item-source.ts';
 import { note, print } from './output.ts';
 import { type RankAnswer, rankNotes, rankTable } from './rank-table.ts';
 import { createServiceClient, type ServiceClient } from './service-client.ts';
 import { configOf, withSettings } from './settings.ts';
+import { uploadItems } from './upload-items.ts';
 import { warningsOnly } from './with-service.ts';
 
 const SAMPLES = join(packageRoot, 'index', 'samples', 'manifest.ndjson');
-const QUERIES = ['北极熊', '好看的墨镜', 'mushroom', 'funny microphone'];
+const QUERIES = ['向日葵', '可爱的熊猫', 'best curry rice', 'ice cream 冰淇淋'];
 const TOP_N = 5;
 /** Ports tried from the configured one on. */
 const PORTS = 20;
@@ -68,7 +68,7 @@ async function startOnFreePort(config: Config): Promise<RunningServer> {
 }
 
 function isPortTaken(error: unknown): boolean {
-  return isFailure(error) && (error.cause as NodeJS.ErrnoException | undefined)?.code === 'EADDRINUSE';
+  return isFailure(error, 'unavailable') && (error.cause as NodeJS.ErrnoException | undefined)?.code === 'EADDRINUSE';
 }
 
 async function indexSamples(client: ServiceClient): Promise<void> {
@@ -80,7 +80,7 @@ async function indexSamples(client: ServiceClient): Promise<void> {
   note(`Indexing the sample covers of ${SAMPLES} …`);
   const startedAt = performance.now();
   const source = await openItemSource(SAMPLES, { maxImageBytes: 1024 * 1024 });
-  const counts = await runIndexJob(source, client, unrecorded, { concurrency: 2 });
+  const counts = await uploadItems(source, client, unrecorded, { concurrency: 2 });
   if (counts.failed > 0) throw failure('internal', `${counts.failed} of ${counts.items} sample covers failed.`);
   note(`${counts.items} covers in ${((performance.now() - startedAt) / 1000).toFixed(1)} s.`);
 }
@@ -111,5 +111,5 @@ The service is running; Ctrl-C ends it.
   ${url}/openapi.json    the API, for programs
   ${url}/metrics         for Prometheus
 
-  curl -s ${url}/rank -H 'content-type: application/json' -d '{"query": "北极熊", "top_n": 3}'`);
+  curl -s ${url}/rank -H 'content-type: application/json' -d '{"query": "向日葵", "top_n": 3}'`);
 }

@@ -1,11 +1,12 @@
 import { SingleBar } from 'cli-progress';
-import { Command, InvalidArgumentError, Option } from 'commander';
+import { Command, Option } from 'commander';
+import { wholeNumber } from './arguments.ts';
 import { EXIT } from './exit-codes.ts';
-import { type IndexCounts, runIndexJob } from './index-job.ts';
 import { openIndexProgress } from './index-progress.ts';
 import { type ItemSource, openItemSource, type SourceFormat } from './item-source.ts';
 import { note, print, printJson } from './output.ts';
 import { configOf, isJson, withSettings } from './settings.ts';
+import { type IndexCounts, uploadItems } from './upload-items.ts';
 import { withService } from './with-service.ts';
 
 interface IndexFlags {
@@ -35,7 +36,7 @@ export function indexCommand(): Command {
       ]),
     )
     .option('--root <dir>', 'folder that paths of pictures are relative to and must stay in (default: that of SOURCE)')
-    .option('--concurrency <n>', 'batches on their way at once', positiveInteger, 2)
+    .option('--concurrency <n>', 'batches on their way at once', wholeNumber(1), 2)
     .option('--fresh', 'start from the beginning, whatever an earlier run has done')
     .action(async (path: string, flags: IndexFlags) => {
       const { config } = configOf(command);
@@ -52,7 +53,7 @@ export function indexCommand(): Command {
       let counts: IndexCounts;
       try {
         counts = await withService(flags.url, config, (client) =>
-          runIndexJob(source, client, progress, { concurrency: flags.concurrency, onProgress: bar.update }),
+          uploadItems(source, client, progress, { concurrency: flags.concurrency, onProgress: bar.update }),
         );
       } finally {
         bar.stop();
@@ -92,10 +93,4 @@ function tell(
   const rate = Math.round(items / (elapsedMs / 1000));
   print(`${items} items in ${(elapsedMs / 1000).toFixed(1)} s (${rate}/s): ${parts.join(', ') || 'nothing to do'}`);
   if (rejected !== null) note(`What failed is in ${rejected}, with the reason of each.`);
-}
-
-function positiveInteger(text: string): number {
-  const value = Number(text);
-  if (!Number.isSafeInteger(value) || value < 1) throw new InvalidArgumentError('A positive whole number is needed.');
-  return value;
 }

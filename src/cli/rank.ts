@@ -1,4 +1,5 @@
-import { Command, InvalidArgumentError } from 'commander';
+import { Command } from 'commander';
+import { jsonObject, wholeNumber } from './arguments.ts';
 import { note, print, printJson } from './output.ts';
 import { type RankAnswer, rankNotes, rankTable } from './rank-table.ts';
 import { configOf, isJson, withSettings } from './settings.ts';
@@ -23,12 +24,12 @@ export function rankCommand(): Command {
     .description('Covers for a query, from a service or, when none is named, from the data folder.')
     .argument('<query>')
     .option('--url <service>', 'address of a running service; its key is taken from COVERRANK_API_KEY')
-    .option('--top-n <n>', 'covers to answer', Number)
-    .option('--recall-k <n>', 'covers to recall', Number)
-    .option('--rerank-k <n>', 'covers to rerank; 0: none', Number)
+    .option('--top-n <n>', 'covers to answer', wholeNumber(1))
+    .option('--recall-k <n>', 'covers to recall', wholeNumber(1))
+    .option('--rerank-k <n>', 'covers to rerank; 0: none', wholeNumber(0))
     .option('--filter <json>', 'conditions on attributes, such as \'{"channel": "food"}\'', jsonObject)
     .option('--candidates <ids>', 'rank just these covers, separated by commas', (text) => text.split(','))
-    .option('--deadline-ms <n>', 'milliseconds that the answer may take', Number, DEADLINE_MS)
+    .option('--deadline-ms <n>', 'milliseconds that the answer may take', wholeNumber(1), DEADLINE_MS)
     .action(async (query: string, flags: RankFlags) => {
       const { config } = configOf(command);
       const body = {
@@ -52,14 +53,4 @@ export function rankCommand(): Command {
       for (const line of rankNotes(answer)) note(line);
     });
   return withSettings(command, ['data_dir', 'model']);
-}
-
-function jsonObject(text: string): Record<string, unknown> {
-  try {
-    const value: unknown = JSON.parse(text);
-    if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value as Record<string, unknown>;
-  } catch {
-    // Told below, like JSON of another kind.
-  }
-  throw new InvalidArgumentError('It must be a JSON object.');
 }

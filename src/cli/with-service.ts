@@ -1,4 +1,5 @@
 import type { Config } from '../config.ts';
+import { failure, isFailure } from '../core/errors.ts';
 import { createServiceClient, type ServiceClient } from './service-client.ts';
 
 /**
@@ -22,7 +23,12 @@ export async function withService<T>(
 
 async function startPrivately(config: Config): Promise<{ readonly url: string; close(): Promise<void> }> {
   const { startServer } = await import('../server.ts');
-  return startServer({ ...config, host: '127.0.0.1', port: 0, api_keys: [] }, await warningsOnly());
+  try {
+    return await startServer({ ...config, host: '127.0.0.1', port: 0, api_keys: [] }, await warningsOnly());
+  } catch (error) {
+    if (!isFailure(error, 'data_dir_busy')) throw error;
+    throw failure(error.code, `${error.detail} If that is a running service, name it with --url.`, { cause: error });
+  }
 }
 
 /** A log of what went wrong, on stderr. */

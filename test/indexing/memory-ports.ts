@@ -2,7 +2,14 @@ import { createHash } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { untilAborted } from '../../src/core/abort.ts';
 import { failure } from '../../src/core/errors.ts';
-import type { CoverEncoder, CoverIndex, CoverUpsert, CoverWrite, WriteResult } from '../../src/core/ports.ts';
+import type {
+  CoverEncoder,
+  CoverIndex,
+  CoverUpsert,
+  CoverWrite,
+  DecodedImage,
+  WriteResult,
+} from '../../src/core/ports.ts';
 import type { CoverRecord } from '../../src/core/types.ts';
 
 /** The part of a CoverIndex that indexing uses, in memory, with a write that takes a turn of the event loop. */
@@ -68,7 +75,7 @@ export class HashEncoder implements CoverEncoder {
   /** Work on a picture takes until this settles. */
   work: (text: string) => Promise<unknown> = () => sleep(0);
 
-  async encode(bytes: Uint8Array, signal: AbortSignal) {
+  async encode(bytes: Uint8Array, signal: AbortSignal): Promise<DecodedImage> {
     const text = Buffer.from(bytes).toString();
     this.encoded.push(text);
     this.mostRunning = Math.max(this.mostRunning, ++this.running);

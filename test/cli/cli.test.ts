@@ -1,0 +1,239 @@
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { copyFile, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
+import { type TestContext, test } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { packageRoot } from '../../src/core/package-root.ts';
+
+const CLI = fileURLToPath(new URL('../../src/cli.js', import.meta.url));
+const SAMPLES = join(packageRoot, 'index', 'samples');
+
+interface Finished {
+  readonly code: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+interface Hit {
+  readonly id: string;
+  readonly relevance_score: number;
+}
+
+const scored = ({ id, relevance_score }: Hit): [string, number] => [id, relevance_score];
+
+async function coverrank(
+  args: readonly string[],
+  options: { input?: string; env?: NodeJS.ProcessEnv } = {},
+): Promise<Finished> {
+  const child = spawn(process.execPath, [CLI, ...args], { env: { ...process.env, ...options.env }, cwd: tmpdir() });
+  child.stdin.end(options.input ?? '');
+  const exit = new Promise<number | null>((resolve) => child.on('close', resolve));
+  const [stdout, stderr, code] = await Promise.all([text(child.stdout), text(child.stderr), exit]);
+  return { code, stdout, stderr };
+}
+
+async function newFolder(t: TestContext): Promise<string> {
+  const folder = await mkdtemp(join(tmpdir(), 'coverrank-cli-'));
+  t.after(() => rm(folder, { recursive: true, force: true }));
+  return folder;
+}
+
+function jsonLines(stdout: string): Record<string, unknown>[] {
+  return stdout
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line));
+}
+
+test('help and version are fine, wrong use is 2, failure is 1', async () => {
+  const [help, ofCommand, ofHelp, version, unknown, option, missing, setting, failed] = await Promise.all([
+    coverrank(['--help']),
+    coverrank(['score', '--help']),
+    coverrank(['help', 'score']),
+    coverrank(['--version']),
+    coverrank(['nonsense']),
+    coverrank(['config', '--nonsense']),
+    coverrank(['rank']),
+    coverrank(['config', '--port', 'many']),
+    coverrank(['encode', 'image', '/nowhere.png']),
+  ]);
+  assert.equal(help.code, 0);
+  for (const name of ['serve', 'convert', 'index', 'rank', 'doctor'])
+    assert.match(help.stdout, new RegExp(`^  ${name} `, 'm'));
+  assert.equal(ofCommand.code, 0);
+  assert.match(ofCommand.stdout, /--rerank-model/);
+  assert.equal(ofHelp.stdout, ofCommand.stdout);
+  assert.match(version.stdout, /^\d+\.\d+\.\d+\n$/);
+  assert.deepEqual([unknown.code, option.code, missing.code, setting.code], [2, 2, 2, 2]);
+  assert.match(unknown.stderr, /unknown command 'nonsense'/);
+  assert.match(setting.stderr, /^coverrank: .*port.*\(flag --port\)/);
+  assert.equal(failed.code, 1);
+  assert.equal(failed.stderr, 'coverrank: /nowhere.png cannot be read: there is no such file.\n');
+});
+
+test('help loads no native library', async () => {
+  const hook = 'process.on("exit", () => console.log(process.report.getReport().sharedObjects.join()))';
+  const { stdout } = await coverrank(['--help'], {
+    env: { NODE_OPTIONS: `--import=data:text/javascript,${encodeURIComponent(hook)}` },
+  });
+  assert.match(stdout, /Usage: coverrank/);
+  assert.doesNotMatch(stdout, /onnxruntime|hnswlib|addon\.node|sharp|lmdb/);
+});
+
+test('config tells where each value comes from', async (t) => {
+  const folder = await newFolder(t);
+  const file = join(folder, 'c.json');
+  await writeFile(file, JSON.stringify({ port: 81, data_dir: 'here', limits: { rank_queue: 7 } }));
+  const { stdout } = await coverrank(['config', '--json', '--config', file, '--port', '82'], {
+    env: { COVERRANK_HOST: '::1' },
+  });
+  const [settings] = jsonLines(stdout);
+  assert.deepEqual(settings?.['port'], { value: 82, origin: 'flag --port' });
+  assert.deepEqual(settings?.['host'], { value: '::1', origin: 'environment COVERRANK_HOST' });
+  assert.deepEqual(settings?.['limits.rank_queue'], { value: 7, origin: `file ${file}` });
+  assert.deepEqual(settings?.['data_dir'], { value: join(folder, 'here'), origin: `file ${file}` });
+  assert.deepEqual(settings?.['log_level'], { value: 'info', origin: 'default' });
+});
+
+test('encode and score agree with each other', async () => {
+  const pictures = ['cover-0000.webp', 'cover-0002.webp'].map((name) => join(SAMPLES, name));
+  const [texts, images, scores] = await Promise.all([
+    coverrank(['encode', 'text', '--json', '--tokens'], { input: '麦克风\n\nmoose vlog' }),
+    coverrank(['encode', 'image', '--json', ...pictures]),
+    coverrank(['score', '--json', '--text', '麦克风', '--images', ...pictures]),
+  ]);
+  const text = jsonLines(texts.stdout);
+  const image = jsonLines(images.stdout);
+  assert.deepEqual(
+    text.map(({ input }) => input),
+    ['麦克风', '', 'moose vlog'],
+  );
+  assert.deepEqual(
+    image.map(({ input }) => input),
+    pictures,
+  );
+  assert.deepEqual(text[1]?.['tokens'], [2, 3]); // [CLS] [SEP]
+  const embedding = (row: Record<string, unknown> | undefined) => row?.['embedding'] as number[];
+  const dot = (a: number[], b: number[]) => a.reduce((sum, value, position) => sum + value * (b[position] ?? 0), 0);
+  for (const row of [...text, ...image]) assert.ok(Math.abs(dot(embedding(row), embedding(row)) - 1) < 1e-5);
+
+  const pairs = jsonLines(scores.stdout);
+  assert.deepEqual(
+    pairs.map(({ text: t, image: i }) => [t, i]),
+    [
+      [0, 0],
+      [0, 1],
+    ],
+  );
+  for (const [position, { signals, relevance_score }] of pairs.entries()) {
+    const { cosine, ocr_presence } = signals as Record<string, number>;
+    // An int8 graph scales its activations over the whole batch: alone a text comes out a little differently.
+    assert.ok(Math.abs((cosine ?? 0) - dot(embedding(text[0]), embedding(image[position]))) < 0.02);
+    assert.equal(ocr_presence, image[position]?.['ocr_presence']);
+    assert.equal(relevance_score, cosine);
+  }
+  assert.ok(Number(pairs[0]?.['relevance_score']) > 0.25);
+});
+
+test('a folder is indexed, resumed, searched, verified, copied and restored', async (t) => {
+  const folder = await newFolder(t);
+  const covers = join(folder, 'covers');
+  const data = ['--data-dir', join(folder, 'data')];
+  await mkdir(covers);
+  for (let number = 0; number < 12; number++) {
+    const name = `cover-${String(number).padStart(4, '0')}.webp`;
+    await copyFile(join(SAMPLES, name), join(covers, name));
+  }
+  await writeFile(join(covers, 'broken.png'), 'no picture');
+
+  const indexed = await coverrank(['index', covers, '--json', ...data]);
+  assert.equal(indexed.code, 3, indexed.stderr);
+  const [counts] = jsonLines(indexed.stdout);
+  assert.deepEqual([counts?.['items'], counts?.['created'], counts?.['failed']], [13, 12, 1]);
+  assert.equal(counts?.['rejected_file'], `${covers}.rejected.ndjson`);
+  const [rejected] = jsonLines(await readFile(`${covers}.rejected.ndjson`, 'utf8'));
+  assert.deepEqual(rejected?.['item'], { id: 'broken', file: join('covers', 'broken.png') });
+  assert.match(JSON.stringify(rejected?.['error']), /"code":"un\w+_image"/);
+
+  // Mended, the rejected items are a source by themselves; the rest is not done again.
+  await copyFile(join(SAMPLES, 'cover-0100.webp'), join(covers, 'broken.png'));
+  const mended = await coverrank(['index', `${covers}.rejected.ndjson`, ...data]);
+  assert.equal(mended.code, 0, mended.stderr);
+  assert.match(mended.stdout, /^1 items .*: 1 created\n$/);
+  const again = await coverrank(['index', covers, '--json', ...data]);
+  assert.equal(again.code, 0);
+  assert.equal(jsonLines(again.stdout)[0]?.['unchanged'], 13);
+
+  const ranked = await coverrank(['rank', ' 北极熊 ', '--json', '--top-n', '3', ...data]);
+  const [answer] = jsonLines(ranked.stdout) as { query: string; results: Hit[] }[];
+  assert.equal(answer?.query, '北极熊');
+  assert.match(answer?.results[0]?.id ?? '', /^cover-000[45]$/);
+  const table = await coverrank(['rank', '北极熊', '--top-n', '3', '--rerank-k', '0', ...data]);
+  assert.match(table.stdout, /│ +1 │ cover-000[45] │ 0\.\d{4} │ recall │/);
+  assert.match(table.stderr, /^3 covers in /);
+
+  const verified = await coverrank(['verify', '--json', ...data]);
+  assert.equal(verified.code, 0);
+  assert.deepEqual([jsonLines(verified.stdout)[0]?.['covers'], jsonLines(verified.stdout)[0]?.['ok']], [13, true]);
+  assert.equal((await coverrank(['rebuild', ...data])).code, 0);
+  const snapshot = await coverrank(['snapshot', '--json', ...data]);
+  const { path } = jsonLines(snapshot.stdout)[0] as { path: string };
+  const restored = ['--data-dir', join(folder, 'restored')];
+  assert.equal((await coverrank(['restore', path, ...restored])).code, 0);
+  assert.match((await coverrank(['restore', path, ...restored])).stderr, /is not empty/);
+  const fromCopy = await coverrank(['rank', '北极熊', '--json', '--top-n', '3', ...restored]);
+  const [copied] = jsonLines(fromCopy.stdout) as (typeof answer)[];
+  assert.deepEqual(copied?.results.map(scored), answer?.results.map(scored));
+  // The clean second run has taken the file of rejected items away, and no run leaves its progress behind.
+  assert.deepEqual((await readdir(folder)).sort(), ['covers', 'data', 'restored']);
+});
+
+test('key shows a key once, with what the configuration needs', async () => {
+  const { stdout } = await coverrank(['key', '--json', '--name', 'job', '--scopes', 'rank', 'index']);
+  const [made] = jsonLines(stdout) as { key: string; api_key: { hash: string; scopes: string[] } }[];
+  assert.match(made?.key ?? '', /^crk_[\w-]{43}$/);
+  assert.deepEqual(made?.api_key.scopes, ['rank', 'index']);
+  const config = await coverrank(['config', '--json', '--api-keys', JSON.stringify([made?.api_key])]);
+  assert.equal(config.code, 0, config.stderr);
+  assert.doesNotMatch(config.stdout, /sha256/);
+});
+
+test('doctor finds what stands in the way', async (t) => {
+  const folder = await newFolder(t);
+  await mkdir(join(folder, 'no-bundle'));
+  const good = await coverrank(['doctor', '--json', '--port', '0', '--data-dir', join(folder, 'data')]);
+  const bad = await coverrank([
+    'doctor',
+    '--port',
+    '0',
+    '--model',
+    join(folder, 'no-bundle'),
+    '--data-dir',
+    join(folder, 'd'),
+  ]);
+  const [report] = jsonLines(good.stdout) as { ok: boolean; checks: { check: string; status: string }[] }[];
+  assert.equal(good.code, 0, good.stdout);
+  assert.equal(report?.ok, true);
+  assert.equal(report?.checks.find(({ check }) => check === 'model')?.status, 'ok');
+  assert.equal(bad.code, 1);
+  assert.match(bad.stdout, /^fail {2}model .*no bundle\.json/m);
+});
+
+test('demo shows rankings of the sample covers', async (t) => {
+  const folder = await newFolder(t);
+  const { code, stdout, stderr } = await coverrank([
+    'demo',
+    '--exit',
+    '--port',
+    '0',
+    '--data-dir',
+    join(folder, 'data'),
+  ]);
+  assert.equal(code, 0, stderr);
+  assert.match(stderr, /640 covers in /);
+  assert.match(stdout, /向日葵\n(?:.*\n){3}│ +1 │ cover-029[67] /);
+  assert.match(stdout, /│ +1 │ .*│ .*熊猫|panda/);
+});

@@ -44,6 +44,7 @@ export const MICROSOFT = 'com.microsoft';
 const FUSED = new Set([
   'BiasGelu',
   'DynamicQuantizeMatMul',
+  'FusedMatMul',
   'MultiHeadAttention',
   'QuickGelu',
   'SkipLayerNormalization',

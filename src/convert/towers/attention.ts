@@ -60,20 +60,6 @@ export function selfAttention(tower: Tower, x: Value, from: AttentionWeights, op
   return graph.add('MultiHeadAttention', inputs, { num_heads: options.heads });
 }
 
-/** Attention from `query` [B, Q, W] to `key` and `value` [B, S, W], without its output projection. */
-export function crossAttention(
-  tower: Tower,
-  inputs: { readonly query: Value; readonly key: Value; readonly value: Value },
-  from: AttentionWeights,
-  heads: number,
-): Value {
-  const { graph } = tower;
-  const query = matmul(tower, inputs.query, transposed(from.query));
-  const key = matmul(tower, inputs.key, transposed(from.key));
-  const value = matmul(tower, inputs.value, transposed(from.value));
-  return graph.add('MultiHeadAttention', [query, key, value, graph.weight(from.bias)], { num_heads: heads });
-}
-
 /** Several projections of one input as a single product: the input is read (and in int8 quantised) once. */
 function project(tower: Tower, x: Value, name: string, projections: readonly Weight[]): Value[] {
   const joined = matmul(tower, x, transposed(stacked(name, projections)));

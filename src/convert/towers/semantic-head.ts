@@ -1,9 +1,10 @@
 import type { Value } from '../onnx/graph.ts';
 import { DATA_TYPE } from '../onnx/onnx-proto.ts';
 import { named } from '../weights.ts';
-import { crossAttention, selfAttention, torchAttention } from './attention.ts';
+import { selfAttention, torchAttention } from './attention.ts';
 import { bertEmbeddings } from './bert.ts';
 import { quickGeluMlp } from './encoder-blocks.ts';
+import { attendToImage, imageQuery, normalisedMemory } from './image-attention.ts';
 import {
   addAndNorm,
   addBias,
@@ -36,24 +37,25 @@ export interface SemanticOptions {
  */
 export function addRerankGraph(tower: Tower, options: SemanticOptions): void {
   const { graph, weights } = tower;
-  const { layers, contextLength } = options;
+  const { layers, heads, contextLength } = options;
   const ids = graph.input('input_ids', 'int64', ['T', contextLength]);
   const pairText = graph.input('pair_text', 'int64', ['P']);
-  const memory = memoryInput(tower, options);
+  const memory = normalisedMemory(tower, memoryInput(tower, options), options.width);
+  const perPair = (value: Value): Value => graph.add('Gather', [value, pairText], { axis: 0 });
 
-  const text = textSequence(tower, ids, options);
-  const perText = selfAttentionStep(tower, text, decoderName(0), options.heads, layers === 1);
-  let sum = graph.add('Gather', [perText.sum, pairText], { axis: 0 });
-  let normed = graph.add('Gather', [perText.normed, pairText], { axis: 0 });
+  let t = textSequence(tower, ids, options);
   for (let layer = 0; layer < layers; layer++) {
     const block = decoderName(layer);
-    if (layer > 0) {
-      ({ sum, normed } = selfAttentionStep(tower, sum, block, options.heads, layer === layers - 1));
-    }
-    sum = imageStep(tower, { sum, normed }, memory, block, options.heads);
+    const isLast = layer === layers - 1;
+    const shape = { ...options, queries: isLast ? 1 : contextLength + 1 };
+    const step = selfAttentionStep(tower, t, block, heads, isLast);
+    const query = imageQuery(tower, step.normed, block, shape);
+    // The first layer's text side is the same for all pairs of a text.
+    const [sum, asked] = layer === 0 ? [perPair(step.sum), perPair(query)] : [step.sum, query];
+    t = mlpStep(tower, sum, attendToImage(tower, asked, memory, block, shape), block);
   }
 
-  const last = layerNorm(tower, sum, 'ln_ocr_semantic', CLIP_EPSILON);
+  const last = layerNorm(tower, t, 'ln_ocr_semantic', CLIP_EPSILON);
   const logits = graph.add('MatMul', [last, graph.weight(weights.get('proj_ocr_semantic'))]);
   graph.output(probabilityOfSecondClass(tower, logits), 'ocr_semantic', 'float32', ['P']);
 }
@@ -104,20 +106,14 @@ function selfAttentionStep(tower: Tower, t: Value, block: string, heads: number,
   );
 }
 
-/** t + cross_attn(ln_2 t, ln_2 memory, ln_3 memory), then the MLP. */
-function imageStep(tower: Tower, t: NormedSum, memory: Value, block: string, heads: number): Value {
+/** t + cross-attention's output projection, then + mlp(ln_4 of it). */
+function mlpStep(tower: Tower, t: Value, attended: Value, block: string): Value {
   const { graph, weights } = tower;
-  const inputs = {
-    query: t.normed,
-    key: layerNorm(tower, memory, `${block}.ln_2`, CLIP_EPSILON),
-    value: layerNorm(tower, memory, `${block}.ln_3`, CLIP_EPSILON),
-  };
-  const attended = crossAttention(tower, inputs, torchAttention(weights, `${block}.cross_attn`), heads);
   const middle = addAndNorm(
     tower,
     {
       x: linearWithoutBias(tower, attended, `${block}.cross_attn.out_proj`),
-      skip: t.sum,
+      skip: t,
       bias: weights.get(`${block}.cross_attn.out_proj.bias`),
     },
     `${block}.ln_4`,

@@ -1,0 +1,90 @@
+import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
+import { readdir, readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import type { BundleManifest } from '../../src/core/bundle-format.ts';
+import { packageRoot } from '../../src/core/package-root.ts';
+import { temporaryFolder, writeGoldenCheckpoint } from './golden-model.ts';
+import { call, pickle, text, torchEntries, tuple, zip } from './torch-file.ts';
+
+const cli = fileURLToPath(new URL('../../src/cli.js', import.meta.url));
+
+interface Ended {
+  readonly code: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+function coverrank(...args: readonly string[]): Promise<Ended> {
+  return new Promise((resolve) => {
+    execFile(process.execPath, [cli, ...args], { maxBuffer: 1 << 24 }, (error, stdout, stderr) => {
+      resolve({ code: error === null ? 0 : Number(error.code), stdout, stderr });
+    });
+  });
+}
+
+test('convert reports what it did, and inspect shows both ends', async (t) => {
+  const folder = await temporaryFolder(t);
+  const checkpoint = await writeGoldenCheckpoint(folder);
+  const out = join(folder, 'mini');
+  const converted = await coverrank('convert', checkpoint, '--out', out, '--precision', 'int8', '--json');
+  assert.equal(converted.code, 0, converted.stderr);
+  const report = JSON.parse(converted.stdout) as Record<string, unknown>;
+  assert.equal(report['precision'], 'int8');
+  assert.deepEqual(report['dropped'], ['logit_scale']);
+  const manifest = JSON.parse(await readFile(join(out, 'bundle.json'), 'utf8')) as BundleManifest;
+  assert.equal(report['hash'], manifest.hash);
+
+  const bundle = await coverrank('inspect', out, '--json');
+  assert.equal((JSON.parse(bundle.stdout) as { hash: string }).hash, manifest.hash);
+  const source = JSON.parse((await coverrank('inspect', checkpoint, '--json')).stdout) as Record<string, unknown>;
+  assert.equal(source['architecture'], 'uniclip ViT-128x2/16 + BERT-128x2');
+  assert.equal((source['tensors'] as unknown[]).length, 179);
+});
+
+test('a malicious or truncated checkpoint ends with 1, says why and leaves no folder', async (t) => {
+  const folder = await temporaryFolder(t);
+  const trace = join(folder, 'trace');
+  const [, ...rest] = torchEntries({});
+  const attack = pickle(call('os', 'system', tuple(text(`touch ${trace}`))));
+  await writeFile(join(folder, 'attack.pt'), zip([{ name: 'archive/data.pkl', bytes: attack }, ...rest]));
+  const whole = await readFile(await writeGoldenCheckpoint(folder));
+  await writeFile(join(folder, 'cut.pt'), whole.subarray(0, whole.length / 2));
+  for (const [file, reason] of [
+    ['attack.pt', /os\.system/],
+    ['cut.pt', /truncated/],
+    ['absent.pt', /cannot be opened \(ENOENT\)/],
+  ] as const) {
+    const { code, stderr } = await coverrank('convert', join(folder, file), '--out', join(folder, 'out'));
+    assert.equal(code, 1, file);
+    assert.match(stderr, reason);
+    assert.doesNotMatch(stderr, /\n\s+at /);
+  }
+  assert.deepEqual((await readdir(folder)).sort(), ['attack.pt', 'cut.pt', 'golden.pt']);
+});
+
+test('wrong use ends with 2', async (t) => {
+  const folder = await temporaryFolder(t);
+  const checkpoint = await writeGoldenCheckpoint(folder);
+  for (const args of [
+    ['convert', checkpoint],
+    ['convert', checkpoint, '--out', join(folder, 'out'), '--precision', 'fp16'],
+    ['convert', checkpoint, '--out', join(folder, 'out'), '--precision', 'int4'],
+    ['convert', checkpoint, '--out', join(folder, 'out'), '--vision-heads', '3'],
+    ['convert', checkpoint, '--out', join(folder, 'out'), '--fusion', 'cosine'],
+    ['inspect'],
+  ]) {
+    assert.equal((await coverrank(...args)).code, 2, args.join(' '));
+  }
+});
+
+test('the committed demo bundle is whole and opens as it was converted', async () => {
+  const { code, stdout } = await coverrank('inspect', join(packageRoot, 'models/demo'), '--json');
+  assert.equal(code, 0);
+  const manifest = JSON.parse(stdout) as BundleManifest;
+  assert.deepEqual(manifest.fusion, { cosine: 1 });
+  assert.equal(manifest.rerank?.context_length, 12);
+  assert.equal(manifest.tokenizer.context_length, 12);
+});

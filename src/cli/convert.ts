@@ -29,7 +29,7 @@ export function convertCommand(): Command {
     .description('turn a published PyTorch checkpoint into a model bundle')
     .argument('<checkpoint>', 'a .pt or .pth file as torch.save writes it')
     .requiredOption('--out <dir>', 'folder of the bundle')
-    .option('--force', 'replace what is in the folder', false)
+    .option('--force', 'replace the bundle that is in the folder', false)
     .option('--name <name>', "the bundle's name; the folder's by default")
     .addOption(new Option('--arch <family>', 'architecture').choices(['auto', 'uniclip']).default('auto'))
     .option('--vision-model <name>', 'image tower that the weights must be, such as ViT-B-16')

@@ -12,7 +12,7 @@ import { openCheckpoint } from './checkpoint/checkpoint.ts';
 import type { Port } from './onnx/graph.ts';
 import { writeGraphs } from './onnx/write-graphs.ts';
 import { recordSelfTest } from './self-test.ts';
-import { fillFolder } from './staging.ts';
+import { fillBundleFolder } from './staging.ts';
 import { DEFAULT_VOCABULARY, readVocabulary, type Vocabulary } from './vocabulary.ts';
 
 export interface ConvertOptions extends Omit<UniclipOptions, 'precision'> {
@@ -20,7 +20,7 @@ export interface ConvertOptions extends Omit<UniclipOptions, 'precision'> {
   readonly checkpoint: string;
   /** Folder to make. */
   readonly out: string;
-  /** Replace what is in `out`. */
+  /** Replace the bundle that is in `out`. */
   readonly replace: boolean;
   /** The bundle's name; the folder's when it is undefined. */
   readonly name: string | undefined;
@@ -72,7 +72,7 @@ export async function convertCheckpoint(options: ConvertOptions, deps: ConvertDe
     const plan = planUniclip(checkpoint, options);
     assertFusion(options.fusion, plan.signals);
     const vocabulary = await readVocabulary(options.vocabulary ?? DEFAULT_VOCABULARY, plan.vocabularyRows);
-    const manifest = await fillFolder(options.out, options.replace, (folder) =>
+    const manifest = await fillBundleFolder(options.out, options.replace, (folder) =>
       writeBundle(folder, plan, vocabulary, options, deps),
     );
     return {

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { readdir } from 'node:fs/promises';
+import { readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { isFailure } from '../../src/core/errors.ts';
@@ -182,13 +182,23 @@ test('options that do not fit the model are refused', async (t) => {
   assert.deepEqual(await readdir(folder), ['golden.pt']);
 });
 
-test('a folder that holds something is replaced only when asked', async (t) => {
+test('a folder that holds a bundle is replaced only when asked, and keeps what is not of the bundle', async (t) => {
   const folder = await temporaryFolder(t);
   const checkpoint = await writeGoldenCheckpoint(folder);
   const out = join(folder, 'bundle');
   const first = await convert(checkpoint, out);
+  await writeFile(join(out, 'MODEL_CARD.md'), 'a card');
   await assert.rejects(convert(checkpoint, out), /is not empty/);
   const second = await convert(checkpoint, out, { replace: true, precision: 'int8' });
   assert.notEqual(first.manifest.hash, second.manifest.hash);
   assert.deepEqual((await readdir(folder)).sort(), ['bundle', 'golden.pt']);
+  const expected = ['MODEL_CARD.md', 'bundle.json', ...Object.keys(second.manifest.files)];
+  assert.deepEqual((await readdir(out)).sort(), expected.sort());
+});
+
+test('a folder that holds no bundle is never replaced', async (t) => {
+  const folder = await temporaryFolder(t);
+  const checkpoint = await writeGoldenCheckpoint(folder);
+  await assert.rejects(convert(checkpoint, folder, { replace: true }), /is no bundle/);
+  assert.deepEqual(await readdir(folder), ['golden.pt']);
 });

@@ -1,4 +1,4 @@
-import { failure } from '../core/errors.ts';
+import { failure, isFailure } from '../core/errors.ts';
 import type { IndexStatus } from '../core/ports.ts';
 import type { CandidateQuery, GraphQuery, GraphState } from './cover-graph.ts';
 import type { ScoredCandidates } from './exact-scan.ts';
@@ -107,7 +107,8 @@ export async function openGraphClient(options: GraphClientOptions): Promise<Grap
         options.onAdvanced(state);
       }
     } catch (error) {
-      if (keeper?.current !== undefined && !closed) repair(error as Error);
+      // A thread that died catches up once it is started again.
+      if (!isFailure(error, 'unavailable')) repair(error as Error);
     } finally {
       advancing = false;
     }

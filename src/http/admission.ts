@@ -27,6 +27,8 @@ export interface Place {
 export interface GateOptions {
   readonly concurrency: number;
   readonly queue: number;
+  /** Longest wait, after which a request is refused like one that found the queue full. Default: as long as it will. */
+  readonly maxWaitMs?: number;
   /** A gate that goes first: while requests wait there, this one starts new work only if it has none running. */
   readonly yieldsTo?: Gate;
 }
@@ -39,7 +41,7 @@ interface Waiter {
   start(): void;
 }
 
-export function createGate({ concurrency, queue, yieldsTo }: GateOptions): Gate {
+export function createGate({ concurrency, queue, maxWaitMs, yieldsTo }: GateOptions): Gate {
   const waiters = new Set<Waiter>();
   let running = 0;
   let meanServiceMs = 100;
@@ -79,6 +81,9 @@ export function createGate({ concurrency, queue, yieldsTo }: GateOptions): Gate 
     return Math.min(MAX_RETRY_AFTER_SECONDS, Math.max(1, Math.ceil(seconds)));
   };
 
+  const refusal = () =>
+    failure('overloaded', 'Too many requests are waiting.', { retryAfterSeconds: retryAfterSeconds() });
+
   return {
     get running() {
       return running;
@@ -93,22 +98,27 @@ export function createGate({ concurrency, queue, yieldsTo }: GateOptions): Gate 
       const enteredAt = performance.now();
       if (signal.aborted) throw abortFailure(signal);
       if (waiters.size === 0 && mayStart()) return take(enteredAt);
-      if (waiters.size >= queue) {
-        throw failure('overloaded', 'Too many requests are waiting.', { retryAfterSeconds: retryAfterSeconds() });
-      }
+      if (waiters.size >= queue) throw refusal();
       return new Promise<Place>((resolve, reject) => {
-        const giveUp = (): void => {
+        const stopWaiting = (): void => {
           waiters.delete(waiter);
-          reject(abortFailure(signal));
+          clearTimeout(timer);
+          signal.removeEventListener('abort', onAbort);
+        };
+        const giveUp = (error: Error): void => {
+          stopWaiting();
+          reject(error);
           startNext();
         };
+        const onAbort = (): void => giveUp(abortFailure(signal));
+        const timer = maxWaitMs === undefined ? undefined : setTimeout(() => giveUp(refusal()), maxWaitMs);
         const waiter: Waiter = {
           start() {
-            signal.removeEventListener('abort', giveUp);
+            stopWaiting();
             resolve(take(enteredAt));
           },
         };
-        signal.addEventListener('abort', giveUp, { once: true });
+        signal.addEventListener('abort', onAbort, { once: true });
         waiters.add(waiter);
         startNext();
       });

@@ -116,7 +116,12 @@ function newFastify(config: AppConfig, logger: FastifyBaseLogger): App {
 
 function createGates({ limits }: AppConfig): RouteDeps['gates'] {
   const rank = createGate({ concurrency: limits.rank_concurrency, queue: limits.rank_queue });
-  const index = createGate({ concurrency: limits.index_concurrency, queue: limits.index_queue, yieldsTo: rank });
+  const index = createGate({
+    concurrency: limits.index_concurrency,
+    queue: limits.index_queue,
+    maxWaitMs: TIMEOUTS.indexWaitMs,
+    yieldsTo: rank,
+  });
   return { rank, index };
 }
 

@@ -13,7 +13,7 @@ declare module 'fastify' {
  * Bounds how long a body may take to arrive. Node's own `requestTimeout` cannot be used: it holds for the whole server
  * and would end NDJSON streams as well.
  */
-export function addBodyTimeout(app: FastifyInstance): void {
+export function addBodyTimeout(app: FastifyInstance, bodyMs: number = TIMEOUTS.bodyMs): void {
   app.addHook('preParsing', async (request, _reply, payload) => {
     if (request.routeOptions.config.streams === true && isNdjson(request.headers['content-type'])) return payload;
     // Told to whoever reads the body; destroying the stream would take the connection and the answer with it.
@@ -21,7 +21,7 @@ export function addBodyTimeout(app: FastifyInstance): void {
       if (payload.listenerCount('error') === 0) return;
       payload.emit('error', failure('request_timeout', 'The body did not arrive in time.'));
     };
-    const timer = setTimeout(expire, TIMEOUTS.bodyMs).unref();
+    const timer = setTimeout(expire, bodyMs).unref();
     request.raw.once('end', () => clearTimeout(timer)).once('close', () => clearTimeout(timer));
     return payload;
   });

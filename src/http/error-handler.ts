@@ -13,11 +13,15 @@ export function addErrorHandler(app: FastifyInstance): void {
   app.setErrorHandler((error: FastifyError, request, reply) => sendProblem(toFailure(error), request, reply));
 }
 
+/** Statuses that always carry Retry-After: whoever gets one should come again. */
+const COMES_BACK: ReadonlySet<number> = new Set([429, 503]);
+
 /** Renders the failure; those of the service itself are logged with their cause and tell the client nothing of it. */
 export function sendProblem(error: CoverrankError, request: FastifyRequest, reply: FastifyReply): FastifyReply {
   if (error.code === 'internal') request.log.error({ event: 'request_failed', err: error.cause ?? error });
   else request.log.debug({ event: 'request_refused', code: error.code, detail: error.detail });
-  if (error.retryAfterSeconds !== undefined) reply.header('retry-after', error.retryAfterSeconds);
+  const retryAfterSeconds = error.retryAfterSeconds ?? (COMES_BACK.has(error.status) ? 1 : undefined);
+  if (retryAfterSeconds !== undefined) reply.header('retry-after', retryAfterSeconds);
   // The connection leads to an instance that is leaving; the next request should find another.
   if (error.code === 'draining') reply.header('connection', 'close');
   return reply

@@ -29,12 +29,10 @@ export function createLifecycle(): Lifecycle {
     },
     services() {
       if (state === 'draining') {
-        throw failure('draining', 'The service is shutting down; ask another instance.', { retryAfterSeconds: 1 });
+        throw failure('draining', 'The service is shutting down; ask another instance.');
       }
       if (services === undefined) {
-        throw failure('unavailable', 'The service is starting; its models are not loaded yet.', {
-          retryAfterSeconds: 1,
-        });
+        throw failure('unavailable', 'The service is starting; its models are not loaded yet.');
       }
       return services;
     },

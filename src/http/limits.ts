@@ -48,6 +48,8 @@ export const TIMEOUTS = {
   bodyMs: 15_000,
   /** A connection on which nothing moves. */
   idleMs: 30_000,
+  /** For a place among the indexing requests; less than a connection may be idle. */
+  indexWaitMs: 20_000,
   keepAliveMs: 72_000,
   /** To answer /score and /embed, which have no deadline of their own. */
   handlerMs: 60_000,

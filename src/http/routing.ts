@@ -20,6 +20,11 @@ export function addNotFound(app: FastifyInstance): void {
       .map(([url, methods]) => ({ pattern: patternOf(url), allow: [...methods].sort().join(', ') }));
   });
 
+  // Reached only from routes that look for files of their own, as Swagger UI's do.
+  app.setNotFoundHandler(() => {
+    throw failure('not_found', 'There is nothing at this address.');
+  });
+
   app.addHook('onRequest', async (request, reply) => {
     if (!request.is404) return;
     const path = request.url.split('?', 1)[0] ?? '';

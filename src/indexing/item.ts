@@ -127,14 +127,17 @@ function parseUrl(text: string): string {
   return text;
 }
 
-/** Strict: standard alphabet, padded, no white space, no stray bits. Node's own decoder forgives all of these. */
-function parseBase64(text: string, maxBytes: number): Uint8Array {
+/**
+ * The bytes of a picture given in base64; `path` is where it stands in the request. Strict: standard alphabet, padded,
+ * no white space, no stray bits. Node's own decoder forgives all of these.
+ */
+export function parseBase64(text: string, maxBytes: number, path = '/image_base64'): Uint8Array {
   if (text.startsWith('data:')) {
-    throw invalid('/image_base64', 'must be bare base64: leave out everything up to the comma of a data: address');
+    throw invalid(path, 'must be bare base64: leave out everything up to the comma of a data: address');
   }
   if (text.length > Math.ceil(maxBytes / 3) * 4) throw tooLarge(maxBytes);
   const bytes = Buffer.from(text, 'base64');
-  if (bytes.toString('base64') !== text) throw invalid('/image_base64', 'must be standard base64 with padding');
+  if (bytes.toString('base64') !== text) throw invalid(path, 'must be standard base64 with padding');
   if (bytes.length > maxBytes) throw tooLarge(maxBytes);
   return bytes;
 }

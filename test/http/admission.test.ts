@@ -69,6 +69,15 @@ test('who leaves the queue frees its slot and is told why', async () => {
   await assert.rejects(gate.enter(client.signal), (error) => isFailure(error, 'cancelled'));
 });
 
+test('a wait has an end where the gate has one', async () => {
+  const gate = createGate({ concurrency: 1, queue: 1, maxWaitMs: 5 });
+  const [place] = await fill(gate, 1);
+  await assert.rejects(gate.enter(never), (error) => isFailure(error, 'overloaded'));
+  assert.deepEqual([gate.running, gate.waiting], [1, 0]);
+  place?.leave();
+  await gate.enter(never);
+});
+
 test('a gate that yields starts one at a time while others wait at the one before it', async () => {
   const rank = createGate({ concurrency: 1, queue: 10 });
   const index = createGate({ concurrency: 4, queue: 10, yieldsTo: rank });

@@ -38,6 +38,7 @@ test('what the framework refuses is told as our problems', async () => {
   const big = `{"query":"${'x'.repeat(LIMITS.rankBodyBytes)}"}`;
   for (const [request, status, code] of [
     [{ method: 'GET', url: '/nothing' }, 404, 'not_found'],
+    [{ method: 'GET', url: '/docs/static/nothing.js' }, 404, 'not_found'],
     [{ method: 'GET', url: '/rank' }, 405, 'method_not_allowed'],
     [{ method: 'POST', url: '/rank', headers: json, payload: '{"query":' }, 400, 'invalid_request'],
     [{ method: 'POST', url: '/rank', headers: json, payload: '' }, 400, 'invalid_request'],

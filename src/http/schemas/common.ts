@@ -111,6 +111,7 @@ export function problemsFor(codes: readonly ErrorCode[]): Record<number, Respons
 
 export interface ResponseBody {
   readonly description: string;
+  readonly headers?: Readonly<Record<string, object>>;
   readonly content: Readonly<Record<string, { readonly schema: unknown }>>;
 }
 
@@ -120,7 +121,10 @@ export function answer(description: string, schema: TSchema, contentType = 'appl
 }
 
 function problemBody(codes: readonly ErrorCode[]): ResponseBody {
+  const status = codes[0] === undefined ? 500 : ERROR_CODES[codes[0]].status;
+  const retryAfter = { type: 'integer', minimum: 1, description: 'Seconds after which to come again.' };
   return {
+    ...(status === 429 || status === 503 ? { headers: { 'Retry-After': retryAfter } } : {}),
     description: codes.map((code) => `\`${code}\`: ${ERROR_CODES[code].title}.`).join(' '),
     content: { [PROBLEM_TYPE]: { schema: refTo('Problem') } },
   };

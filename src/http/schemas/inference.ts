@@ -2,7 +2,11 @@ import { type Static, Type } from 'typebox';
 import { LIMITS } from '../limits.ts';
 import { CoverId, ItemProblemSchema, ModelRefSchema, Query, RequestId, Signals, strict } from './common.ts';
 
-const Base64 = Type.String({ minLength: 1, description: 'A JPEG, PNG or WebP picture in base64.' });
+const Base64 = Type.String({
+  minLength: 1,
+  contentEncoding: 'base64',
+  description: 'A JPEG, PNG or WebP picture in standard base64 with padding.',
+});
 
 const pairOf = <P extends Record<string, Type.TSchema>>(image: P) => strict({ query: Query, ...image });
 

@@ -1,7 +1,7 @@
 import { failure, isFailure } from '../../../core/errors.ts';
+import { parseBase64 } from '../../../indexing/item.ts';
 import type { AppServices } from '../../app-services.ts';
 import { holdPlace, workSignal } from '../../client-signal.ts';
-import { decodeImage } from '../../decode-image.ts';
 import { LIMITS, TIMEOUTS } from '../../limits.ts';
 import type { AddRoute } from '../../route.ts';
 import { answer, problems } from '../../schemas/common.ts';
@@ -47,7 +47,7 @@ type Embed = (
 function parseEmbed(body: EmbedBody, maxImageBytes: number): Embed {
   if ('texts' in body) return embedTexts(body.texts.map((text) => text.trim()));
   return embedImages(
-    body.images_base64.map((base64, position) => decodeImage(base64, `/images_base64/${position}`, maxImageBytes)),
+    body.images_base64.map((base64, position) => parseBase64(base64, maxImageBytes, `/images_base64/${position}`)),
   );
 }
 

@@ -38,8 +38,7 @@ export const addHealth: AddRoute = (app, { lifecycle }) => {
   app.get('/livez', { schema: liveSchema, config }, async () => ({ status: 'live' }));
 
   app.get('/startupz', { schema: startupSchema, config }, async () => {
-    if (lifecycle.state === 'starting')
-      throw failure('unavailable', 'The service is starting.', { retryAfterSeconds: 1 });
+    if (lifecycle.state === 'starting') throw failure('unavailable', 'The service is starting.');
     return { status: 'started' };
   });
 

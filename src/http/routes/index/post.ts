@@ -1,5 +1,6 @@
 import { Readable } from 'node:stream';
 import type { FastifyReply, FastifyRequest } from 'fastify';
+import { failure, isFailure } from '../../../core/errors.ts';
 import type { CoverIndexer, IndexItem, RejectedItem } from '../../../indexing/index-covers.ts';
 import { parseItem, rejectedItem } from '../../../indexing/item.ts';
 import type { RunningTask } from '../../../indexing/tasks.ts';
@@ -48,7 +49,7 @@ export const addIndexCovers: AddRoute = (app, deps) => {
   // The stream is the body: it is read line by line, as fast as items can be worked on.
   app.addContentTypeParser(NDJSON, (_request, payload, done) => done(null, payload));
 
-  app.post<{ Body: IndexEnvelope | Readable }>(
+  app.post(
     '/index',
     {
       schema,
@@ -61,10 +62,11 @@ export const addIndexCovers: AddRoute = (app, deps) => {
       },
     },
     async (request, reply) => {
-      // A job may take longer than a connection may be idle; Node restores the time-out with the next request.
-      request.raw.socket.setTimeout?.(0);
-      const { body } = request;
-      return body instanceof Readable ? streamOutcomes(body, reply, deps) : indexJson(body, request, reply, deps);
+      const body: unknown = request.body;
+      if (body === undefined) throw failure('invalid_request', 'The body is missing.');
+      return body instanceof Readable
+        ? streamOutcomes(body, reply, deps)
+        : indexJson(body as IndexEnvelope, request, reply, deps);
     },
   );
 };
@@ -75,9 +77,15 @@ function streamOutcomes(body: Readable, reply: FastifyReply, { lifecycle, teleme
   const outcomes = indexer.index(items, { signal: clientSignal(reply), until: 'searchable' });
 
   async function* lines(): AsyncGenerator<string> {
-    for await (const outcome of outcomes) {
-      telemetry.indexed(outcome);
-      yield `${JSON.stringify(presentOutcome(outcome))}\n`;
+    try {
+      for await (const outcome of outcomes) {
+        telemetry.indexed(outcome);
+        yield `${JSON.stringify(presentOutcome(outcome))}\n`;
+      }
+    } catch (error) {
+      // The status is out already: a stream that breaks off is all that the client can be told.
+      if (!isFailure(error, 'cancelled')) reply.log.error({ event: 'request_failed', err: error });
+      throw error;
     }
   }
   return reply.type(NDJSON).send(Readable.from(lines()));
@@ -90,6 +98,8 @@ async function* itemsOf(body: Readable, maxImageBytes: number): AsyncGenerator<I
 }
 
 async function indexJson(body: IndexEnvelope, request: FastifyRequest, reply: FastifyReply, deps: RouteDeps) {
+  // A job may take longer than a connection may be idle; Node restores the time-out with the next request.
+  request.raw.socket.setTimeout?.(0);
   const { indexer } = deps.lifecycle.services();
   const task = body.wait ? undefined : deps.tasks.start();
   const items = parseEach(body.items, deps.config.limits.image_max_bytes);

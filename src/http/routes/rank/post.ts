@@ -16,7 +16,10 @@ const schema = {
     'The header Server-Timing carries the time of each stage.',
   body: RankBody,
   response: {
-    200: answer('The ranking.', RankAnswer),
+    200: {
+      ...answer('The ranking.', RankAnswer),
+      headers: { 'Server-Timing': { type: 'string', description: 'Milliseconds of each stage: `recall;dur=0.8, …`' } },
+    },
     ...problems({ body: true, codes: ['overloaded', 'deadline_exceeded'] }),
   },
 };

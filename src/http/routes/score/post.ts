@@ -1,7 +1,7 @@
 import { failure } from '../../../core/errors.ts';
+import { parseBase64 } from '../../../indexing/item.ts';
 import type { PairScore, ScorePair } from '../../../ranking/score.ts';
 import { holdPlace, workSignal } from '../../client-signal.ts';
-import { decodeImage } from '../../decode-image.ts';
 import { LIMITS, TIMEOUTS } from '../../limits.ts';
 import { itemProblem } from '../../problem.ts';
 import type { AddRoute } from '../../route.ts';
@@ -49,7 +49,7 @@ function parsePairs({ pairs }: ScoreBody, maxImageBytes: number): ScorePair[] {
 function imageOf(pair: ScoreBody['pairs'][number], position: number, maxImageBytes: number): ScorePair['image'] {
   if ('id' in pair) return { id: pair.id };
   if ('image_url' in pair) return { url: pair.image_url };
-  return { bytes: decodeImage(pair.image_base64, `/pairs/${position}/image_base64`, maxImageBytes) };
+  return { bytes: parseBase64(pair.image_base64, maxImageBytes, `/pairs/${position}/image_base64`) };
 }
 
 function presentScore(score: PairScore) {

@@ -103,6 +103,18 @@ test('the request as a whole is refused only for its own form', async () => {
     assert.equal(body.errors[0].path, path);
   }
   assert.deepEqual((await post({ items: [] })).body.items, []);
+  assert.equal((await service.call({ method: 'POST', url: '/index' })).status, 400);
+  for (const type of ['application/json; charset=utf-8', 'Application/JSON']) {
+    for (const payload of ['null', '{}', '7', '']) {
+      const { status } = await service.call({
+        method: 'POST',
+        url: '/index',
+        headers: { 'content-type': type },
+        payload,
+      });
+      assert.equal(status, 400, `${type}: ${payload}`);
+    }
+  }
 });
 
 test('NDJSON is answered line by line, bad lines in their place', async () => {

@@ -2,7 +2,29 @@ import { type Static, Type } from 'typebox';
 import { Value } from 'typebox/value';
 import { type CoverrankError, type FieldError, failure, isFailure } from '../core/errors.ts';
 import type { Attributes } from '../core/types.ts';
-import type { IndexItem, RejectedItem, UpsertItem } from './index-covers.ts';
+
+/** One item of a re-indexing job, checked for form. */
+export type IndexItem = DeleteItem | UpsertItem;
+
+export interface DeleteItem {
+  readonly id: string;
+  readonly delete: true;
+}
+
+export interface UpsertItem {
+  readonly id: string;
+  readonly source: { readonly url: string } | { readonly bytes: Uint8Array } | { readonly embedding: Float32Array };
+  readonly title: string | undefined;
+  readonly attributes: Attributes;
+  /** Skip inference when the same image bytes were indexed by the same bundle before. */
+  readonly ifChanged: boolean;
+}
+
+/** An item that failed its checks, kept in place so that outcomes stay in request order. */
+export interface RejectedItem {
+  readonly id: string;
+  readonly error: CoverrankError;
+}
 
 /** Bounds of one item that the schema cannot say by itself, because they count bytes and not characters. */
 export const ITEM_LIMITS = {
@@ -83,7 +105,8 @@ export function rejectedItem(error: CoverrankError): RejectedItem {
 function checkSchema(json: unknown): ItemJson {
   if (typeof json !== 'object' || json === null || Array.isArray(json)) throw invalid('', 'must be an object');
   if (Value.Check(ItemSchema, json)) return json;
-  const [problem] = Value.Errors(ItemSchema, json);
+  // An unknown field is reported twice, first as a value that no schema allows.
+  const [problem] = Value.Errors(ItemSchema, json).filter((error) => error.keyword !== 'boolean');
   const unknown = (problem?.params as { additionalProperties?: readonly string[] } | undefined)?.additionalProperties;
   const [field] = unknown ?? [];
   if (field !== undefined) throw invalid(`/${pointerToken(field)}`, 'is not a field of an item');

@@ -56,6 +56,7 @@ test('outcomes come in request order, and a bad item fails alone', async () => {
     '400 invalid_request',
   ]);
   assert.equal(body.items[2].id, 'broken');
+  assert.equal(body.items[7].error.detail, '/unknown is not a field of an item.');
 });
 
 test('what is acknowledged can be found at once, and is not computed again', async () => {

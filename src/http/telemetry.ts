@@ -2,7 +2,7 @@ import { monitorEventLoopDelay } from 'node:perf_hooks';
 import type { FastifyInstance } from 'fastify';
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
 import { type ErrorCode, isFailure } from '../core/errors.ts';
-import type { ItemOutcome } from '../indexing/index-covers.ts';
+import type { ItemOutcome } from '../indexing/index-job.ts';
 import type { Ranking } from '../ranking/rank.ts';
 import type { Gate } from './admission.ts';
 import type { Lifecycle } from './lifecycle.ts';

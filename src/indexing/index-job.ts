@@ -5,8 +5,34 @@ import { type CoverrankError, failure, isFailure } from '../core/errors.ts';
 import type { CoverIndex, CoverWrite, WriteResult } from '../core/ports.ts';
 import { Channel, Slots } from './channel.ts';
 import type { Turn } from './id-turns.ts';
-import type { CoverIndexer, IndexItem, IndexOptions, ItemOutcome, RejectedItem } from './index-covers.ts';
+import type { IndexItem, RejectedItem } from './item.ts';
 import type { PlannedWrite, WritePlanner } from './plan-write.ts';
+
+/** Either `result` or `error`. */
+export interface ItemOutcome {
+  readonly id: string;
+  readonly result?: WriteResult | 'unchanged';
+  readonly error?: CoverrankError;
+}
+
+export interface IndexOptions {
+  readonly signal: AbortSignal;
+  /** `searchable`: outcomes come once the graph holds the cover; `durable`: once it is on disk. */
+  readonly until: 'searchable' | 'durable';
+}
+
+/**
+ * Outcomes in the order of the items, as they become ready; one bad item never fails the rest. Of several items with
+ * the same id the last one stands. Pulls items only as fast as it can work on them.
+ *
+ * Throws what the source threw, or `cancelled`/`deadline_exceeded` when the signal fired before the source ended, in
+ * both cases after the outcomes of all items that were read; those not yet on disk by then carry that error. Nothing
+ * is written any more once the iteration has ended, also when its consumer leaves early.
+ */
+export type RunIndexJob = (
+  items: AsyncIterable<IndexItem | RejectedItem> | Iterable<IndexItem | RejectedItem>,
+  options: IndexOptions,
+) => AsyncIterable<ItemOutcome>;
 
 export interface IndexJobParts {
   readonly plan: WritePlanner;
@@ -35,7 +61,7 @@ interface Entry {
  * the larger the groups), and the consumer takes outcomes. The writer never waits for the consumer; what bounds the
  * line are the slots, which the reader takes and the consumer gives back.
  */
-export function createIndexJob(parts: IndexJobParts): CoverIndexer['index'] {
+export function createIndexJob(parts: IndexJobParts): RunIndexJob {
   return async function* runJob(items, options) {
     const left = new AbortController();
     const signal = AbortSignal.any([options.signal, left.signal]);

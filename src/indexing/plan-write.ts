@@ -3,7 +3,7 @@ import { isDeepStrictEqual } from 'node:util';
 import { failure } from '../core/errors.ts';
 import type { CoverContent, CoverEncoder, CoverIndex, CoverWrite, ImageFetcher } from '../core/ports.ts';
 import type { CoverRecord } from '../core/types.ts';
-import type { IndexItem, UpsertItem } from './index-covers.ts';
+import type { IndexItem, UpsertItem } from './item.ts';
 
 /** What indexing an item comes to: something to write, or nothing because the index already says the same. */
 export type PlannedWrite = { readonly write: CoverWrite } | { readonly unchanged: true };

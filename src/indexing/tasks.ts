@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { LRUCache } from 'lru-cache';
 import type { CoverrankError } from '../core/errors.ts';
-import type { ItemOutcome } from './index-covers.ts';
+import type { ItemOutcome } from './index-job.ts';
 
 /** A job whose caller did not wait for it. */
 export interface Task {

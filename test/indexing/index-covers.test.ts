@@ -4,13 +4,9 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import fc from 'fast-check';
 import { failure, isFailure } from '../../src/core/errors.ts';
 import type { ImageFetcher } from '../../src/core/ports.ts';
-import {
-  createCoverIndexer,
-  type IndexItem,
-  type ItemOutcome,
-  type RejectedItem,
-  type UpsertItem,
-} from '../../src/indexing/index-covers.ts';
+import { createCoverIndexer } from '../../src/indexing/index-covers.ts';
+import type { ItemOutcome } from '../../src/indexing/index-job.ts';
+import type { IndexItem, RejectedItem, UpsertItem } from '../../src/indexing/item.ts';
 import { HashEncoder, MemoryIndex } from './memory-ports.ts';
 
 const never = new AbortController().signal;

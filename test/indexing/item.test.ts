@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import type { IndexItem, RejectedItem, UpsertItem } from '../../src/indexing/index-covers.ts';
+import type { IndexItem, RejectedItem, UpsertItem } from '../../src/indexing/item.ts';
 import { parseItem } from '../../src/indexing/item.ts';
 
 const PIXEL = 'iVBORw0KGgo=';

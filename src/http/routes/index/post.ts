@@ -1,8 +1,8 @@
 import { Readable } from 'node:stream';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { failure, isFailure } from '../../../core/errors.ts';
-import type { CoverIndexer, IndexItem, RejectedItem } from '../../../indexing/index-covers.ts';
-import { parseItem, rejectedItem } from '../../../indexing/item.ts';
+import type { CoverIndexer } from '../../../indexing/index-covers.ts';
+import { type IndexItem, parseItem, type RejectedItem, rejectedItem } from '../../../indexing/item.ts';
 import type { RunningTask } from '../../../indexing/tasks.ts';
 import { clientSignal, holdPlace } from '../../client-signal.ts';
 import { toFailure } from '../../error-handler.ts';

@@ -1,5 +1,5 @@
 import { ERROR_CODES } from '../../../core/errors.ts';
-import type { ItemOutcome } from '../../../indexing/index-covers.ts';
+import type { ItemOutcome } from '../../../indexing/index-job.ts';
 import type { Task } from '../../../indexing/tasks.ts';
 import { itemProblem } from '../../problem.ts';
 import type { Outcome, TaskBody } from '../../schemas/indexing.ts';

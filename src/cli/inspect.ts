@@ -1,4 +1,5 @@
 import { Command } from 'commander';
+import type { VisionSizes } from '../convert/architectures/vision-sizes.ts';
 import { type BundleSummary, type CheckpointSummary, type Guess, inspect } from '../convert/inspect.ts';
 import { formatTable, print, printJson } from './output.ts';
 
@@ -41,13 +42,19 @@ function describeGuess(guess: Guess): string[] {
   return [
     `architecture: ${guess.architecture}`,
     `  embedding   ${embeddingDim}`,
-    `  vision      ${vision.width} wide, ${vision.layers} layers, ${vision.heads} heads (by rule), patch ${vision.patch}, ${vision.grid * vision.patch} px`,
+    `  vision      ${describeVision(vision)}`,
     `  text        ${text.width} wide, ${text.layers} layers, ${text.heads} heads (by rule), ${text.vocabulary} pieces, ${text.positions} positions`,
     `  presence    ${presence === null ? 'none' : `${presence.layers} layers`}`,
     `  semantic    ${semantic === null ? 'none' : `${semantic.layers} layers`}`,
     `  of no use   ${guess.mapping.dropped.join(', ') || 'none'}`,
     `  unknown     ${guess.mapping.unknown.join(', ') || 'none'}`,
   ];
+}
+
+function describeVision(vision: VisionSizes): string {
+  const common = `${vision.heads} heads (by rule), ${vision.size} px`;
+  if (vision.kind === 'resnet') return `ResNet, ${vision.width} wide, blocks ${vision.blocks.join(', ')}, ${common}`;
+  return `ViT, ${vision.width} wide, ${vision.layers} layers, patch ${vision.patch}, ${common}`;
 }
 
 function printBundle({ manifest }: BundleSummary): void {

@@ -55,7 +55,22 @@ export async function writeGoldenCheckpoint(folder: string): Promise<string> {
 
 /** The golden model's tensors by their names without `module.`, as float32. */
 export async function goldenTensors(folder: string): Promise<Map<string, StoredTensor>> {
-  const checkpoint = await openCheckpoint(await writeGoldenCheckpoint(folder));
+  return readTensors(await writeGoldenCheckpoint(folder));
+}
+
+/** The image tower of a model of the RN50 family, and its embeddings of the same pictures. */
+export async function goldenResnet(
+  folder: string,
+): Promise<{ tensors: Map<string, StoredTensor>; embeddings: readonly (readonly number[])[] }> {
+  const fixture = join(packageRoot, 'test/fixtures/uniclip-minirn');
+  const file = join(folder, 'visual.pt');
+  await writeFile(file, gunzipSync(await readFile(join(fixture, 'visual.pt.gz'))));
+  const golden = JSON.parse(await readFile(join(fixture, 'golden.json'), 'utf8')) as Golden;
+  return { tensors: await readTensors(file), embeddings: golden.image_embedding };
+}
+
+async function readTensors(file: string): Promise<Map<string, StoredTensor>> {
+  const checkpoint = await openCheckpoint(file);
   const tensors = new Map<string, StoredTensor>();
   for (const name of checkpoint.names) {
     const tensor = checkpoint.tensor(name);

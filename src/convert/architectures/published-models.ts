@@ -1,13 +1,23 @@
 import { failure } from '../../core/errors.ts';
 import type { UniclipSizes } from './uniclip-sizes.ts';
+import type { VisionSizes } from './vision-sizes.ts';
+
+interface VisionModel {
+  readonly width: number;
+  readonly layers?: number;
+  readonly patch?: number;
+  readonly blocks?: readonly number[];
+  readonly size?: number;
+}
 
 /** Towers that were published, under the names that the reference code's configuration files have. */
-const VISION_MODELS: Readonly<Record<string, { width: number; layers: number; patch: number; size?: number }>> = {
+const VISION_MODELS: Readonly<Record<string, VisionModel>> = {
   'ViT-B-32': { width: 768, layers: 12, patch: 32 },
   'ViT-B-16': { width: 768, layers: 12, patch: 16 },
   'ViT-L-14-336': { width: 1024, layers: 24, patch: 14, size: 336 },
   'ViT-L-14': { width: 1024, layers: 24, patch: 14 },
   'ViT-H-14': { width: 1280, layers: 32, patch: 14 },
+  RN50: { width: 64, blocks: [3, 4, 6, 3] },
 };
 
 const TEXT_MODELS: Readonly<Record<string, { width: number; layers: number }>> = {
@@ -18,12 +28,11 @@ const TEXT_MODELS: Readonly<Record<string, { width: number; layers: number }>> =
 
 /** Such as `uniclip ViT-B-16 + RoBERTa-wwm-ext-base-chinese`; sizes where no published model has them. */
 export function describeUniclip({ vision, text, presence, semantic }: UniclipSizes): string {
-  const size = vision.grid * vision.patch;
   const family = presence === null && semantic === null ? 'cn-clip' : 'uniclip';
   const visionName =
-    find(VISION_MODELS, (model) => matchesVision(model, vision) && (model.size ?? size) === size) ??
-    `ViT-${vision.width}x${vision.layers}/${vision.patch}`;
-  const textName = find(TEXT_MODELS, (model) => matchesText(model, text)) ?? `BERT-${text.width}x${text.layers}`;
+    find(VISION_MODELS, (model) => matchesVision(model, vision) && (model.size ?? vision.size) === vision.size) ??
+    sizesOfVision(vision);
+  const textName = find(TEXT_MODELS, (model) => matchesText(model, text)) ?? sizesOfText(text);
   return `${family} ${visionName} + ${textName}`;
 }
 
@@ -34,11 +43,11 @@ export function assertNamedModels(
 ): void {
   if (named.vision !== undefined) {
     const model = lookUpModel(VISION_MODELS, named.vision, '--vision-model');
-    if (!matchesVision(model, vision)) mismatch(named.vision, `ViT-${vision.width}x${vision.layers}/${vision.patch}`);
+    if (!matchesVision(model, vision)) mismatch(named.vision, sizesOfVision(vision));
   }
   if (named.text !== undefined) {
     const model = lookUpModel(TEXT_MODELS, named.text, '--text-model');
-    if (!matchesText(model, text)) mismatch(named.text, `BERT-${text.width}x${text.layers}`);
+    if (!matchesText(model, text)) mismatch(named.text, sizesOfText(text));
   }
 }
 
@@ -52,11 +61,18 @@ function mismatch(named: string, found: string): never {
   throw failure('invalid_checkpoint', `The checkpoint is no ${named}: its weights have the sizes of ${found}.`);
 }
 
-function matchesVision(
-  model: { width: number; layers: number; patch: number },
-  vision: UniclipSizes['vision'],
-): boolean {
+function matchesVision(model: VisionModel, vision: VisionSizes): boolean {
+  if (vision.kind === 'resnet') return model.width === vision.width && model.blocks?.join() === vision.blocks.join();
   return model.width === vision.width && model.layers === vision.layers && model.patch === vision.patch;
+}
+
+function sizesOfVision(vision: VisionSizes): string {
+  if (vision.kind === 'resnet') return `ResNet-${vision.width}x[${vision.blocks.join(', ')}]`;
+  return `ViT-${vision.width}x${vision.layers}/${vision.patch}`;
+}
+
+function sizesOfText({ width, layers }: UniclipSizes['text']): string {
+  return `BERT-${width}x${layers}`;
 }
 
 function matchesText(model: { width: number; layers: number }, text: UniclipSizes['text']): boolean {

@@ -1,6 +1,7 @@
 import { failure } from '../../core/errors.ts';
 import type { CanonicalWeights } from './canonical-names.ts';
 import type { UniclipSizes } from './uniclip-sizes.ts';
+import type { ResnetSizes, VitSizes } from './vision-sizes.ts';
 
 /** What became of the tensors of a checkpoint. */
 export interface Mapping {
@@ -13,7 +14,13 @@ export interface Mapping {
 
 type Expected = Map<string, readonly number[]>;
 
-const OF_NO_USE = [/^bert\.pooler\./, /(^|\.)position_ids$/, /^logit_scale$/, /(^|\.)attn_mask$/];
+const OF_NO_USE = [
+  /^bert\.pooler\./,
+  /(^|\.)position_ids$/,
+  /^logit_scale$/,
+  /\.num_batches_tracked$/,
+  /(^|\.)attn_mask$/,
+];
 
 /** Compares the weights with what an architecture of these sizes has. Throws `invalid_checkpoint` on any lack. */
 export function mapUniclip(weights: CanonicalWeights, sizes: UniclipSizes): Mapping {
@@ -46,13 +53,14 @@ export function mapUniclip(weights: CanonicalWeights, sizes: UniclipSizes): Mapp
 
 function expectedTensors(sizes: UniclipSizes): Expected {
   const expected: Expected = new Map();
-  addVision(expected, sizes);
+  if (sizes.vision.kind === 'vit') addVit(expected, sizes.vision, sizes.embeddingDim);
+  else addResnet(expected, sizes.vision, sizes.embeddingDim);
   addText(expected, sizes);
   addHeads(expected, sizes);
   return expected;
 }
 
-function addVision(expected: Expected, { vision, embeddingDim }: UniclipSizes): void {
+function addVit(expected: Expected, vision: VitSizes, embeddingDim: number): void {
   const { width, patch, grid } = vision;
   expected.set('visual.conv1.weight', [width, 3, patch, patch]);
   expected.set('visual.class_embedding', [width]);
@@ -62,6 +70,39 @@ function addVision(expected: Expected, { vision, embeddingDim }: UniclipSizes): 
   addNorm(expected, 'visual.ln_post', width);
   for (let layer = 0; layer < vision.layers; layer++) {
     addBlock(expected, `visual.transformer.resblocks.${layer}`, width, vision.mlpWidth);
+  }
+}
+
+function addResnet(expected: Expected, { width, blocks, grid }: ResnetSizes, embeddingDim: number): void {
+  addConvolution(expected, 'visual.conv1', 'visual.bn1', [width / 2, 3, 3, 3]);
+  addConvolution(expected, 'visual.conv2', 'visual.bn2', [width / 2, width / 2, 3, 3]);
+  addConvolution(expected, 'visual.conv3', 'visual.bn3', [width, width / 2, 3, 3]);
+  let channels = width;
+  for (const [stage, count] of blocks.entries()) {
+    const planes = width * 2 ** stage;
+    for (let block = 0; block < count; block++) {
+      const name = `visual.layer${stage + 1}.${block}`;
+      addConvolution(expected, `${name}.conv1`, `${name}.bn1`, [planes, channels, 1, 1]);
+      addConvolution(expected, `${name}.conv2`, `${name}.bn2`, [planes, planes, 3, 3]);
+      addConvolution(expected, `${name}.conv3`, `${name}.bn3`, [planes * 4, planes, 1, 1]);
+      if (block === 0) {
+        addConvolution(expected, `${name}.downsample.0`, `${name}.downsample.1`, [planes * 4, channels, 1, 1]);
+      }
+      channels = planes * 4;
+    }
+  }
+  expected.set('visual.attnpool.positional_embedding', [grid * grid + 1, channels]);
+  for (const part of ['q_proj', 'k_proj', 'v_proj']) {
+    addLinear(expected, `visual.attnpool.${part}`, channels, channels);
+  }
+  addLinear(expected, 'visual.attnpool.c_proj', embeddingDim, channels);
+}
+
+/** A convolution without bias and the batch norm behind it. */
+function addConvolution(expected: Expected, conv: string, norm: string, shape: readonly number[]): void {
+  expected.set(`${conv}.weight`, shape);
+  for (const part of ['weight', 'bias', 'running_mean', 'running_var']) {
+    expected.set(`${norm}.${part}`, shape.slice(0, 1));
   }
 }
 
@@ -81,6 +122,7 @@ function addText(expected: Expected, { text, embeddingDim }: UniclipSizes): void
 }
 
 function addHeads(expected: Expected, { vision, presence, semantic }: UniclipSizes): void {
+  if (vision.kind !== 'vit') return;
   const { width } = vision;
   if (presence !== null) {
     addNorm(expected, 'ln_ocr_presence', width);

@@ -5,6 +5,7 @@ import { elementCount, GraphBuilder, type GraphContent } from '../onnx/graph.ts'
 import { addTextGraph } from '../towers/bert.ts';
 import type { Tower } from '../towers/layers.ts';
 import { addPreprocessGraph } from '../towers/preprocess.ts';
+import { addResnetImageGraph } from '../towers/resnet.ts';
 import { addRerankGraph } from '../towers/semantic-head.ts';
 import { addImageGraph } from '../towers/vit.ts';
 import type { BundlePlan, GraphFamily } from './bundle-plan.ts';
@@ -12,6 +13,7 @@ import { type CanonicalWeights, canonicalWeights } from './canonical-names.ts';
 import { assertNamedModels, describeUniclip } from './published-models.ts';
 import { mapUniclip } from './uniclip-layout.ts';
 import { readUniclipSizes, type UniclipSizes } from './uniclip-sizes.ts';
+import type { VisionSizes } from './vision-sizes.ts';
 
 /** What the caller may decide; undefined means what the weights and the published models say. */
 export interface UniclipOptions {
@@ -38,7 +40,7 @@ const LEAST_CONTEXT_LENGTH = 3;
 interface Lengths {
   readonly text: number;
   readonly semantic: number;
-  readonly grid: number;
+  readonly imageSize: number;
 }
 
 /** Plans a bundle of the UniCLIP, CN-CLIP and QA-CLIP family. Throws `invalid_checkpoint` for what does not fit. */
@@ -49,13 +51,13 @@ export function planUniclip(checkpoint: Checkpoint, options: UniclipOptions): Bu
   const mapping = mapUniclip(weights, sizes);
   const { vision, text, presence, semantic, embeddingDim } = sizes;
   const lengths = chooseLengths(sizes, options);
-  const image = { size: lengths.grid * vision.patch, mean: CLIP_MEAN, std: CLIP_STD };
+  const image = { size: lengths.imageSize, mean: CLIP_MEAN, std: CLIP_STD };
   return {
     architecture: describeUniclip(sizes),
     embeddingDim,
     contextLength: lengths.text,
     image,
-    tokens: semantic === null ? null : { count: lengths.grid ** 2 + 1, width: vision.width },
+    tokens: semantic === null ? null : { count: tokenCount(vision, lengths), width: vision.width },
     rerank: semantic === null ? null : { contextLength: lengths.semantic, signals: ['ocr_semantic'] },
     hasPresence: presence !== null,
     signals: [
@@ -80,7 +82,7 @@ function planGraphs(
   image: BundlePlan['image'],
   precision: Precision,
 ): GraphFamily[] {
-  const { vision, text, presence, semantic, embeddingDim } = sizes;
+  const { vision, text, semantic, embeddingDim } = sizes;
   const build = (
     name: BundleGraphName,
     add: (tower: Tower) => void,
@@ -98,18 +100,7 @@ function planGraphs(
     {
       dataFile: 'image.onnx.data',
       precision,
-      graphs: [
-        build('image', (tower) =>
-          addImageGraph(tower, {
-            ...vision,
-            trainedGrid: vision.grid,
-            grid: lengths.grid,
-            embeddingDim,
-            presenceLayers: presence?.layers ?? null,
-            needsTokens: presence !== null || semantic !== null,
-          }),
-        ),
-      ],
+      graphs: [build('image', (tower) => addImageTower(tower, sizes, lengths))],
     },
     {
       dataFile: 'text.onnx.data',
@@ -123,7 +114,7 @@ function planGraphs(
       layers: semantic.layers,
       heads: vision.heads,
       contextLength: lengths.semantic,
-      tokenCount: lengths.grid ** 2 + 1,
+      tokenCount: tokenCount(vision, lengths),
     };
     families.push({
       dataFile: 'rerank.onnx.data',
@@ -137,11 +128,28 @@ function planGraphs(
   return families;
 }
 
-function chooseLengths({ vision, text, semantic }: UniclipSizes, options: UniclipOptions): Lengths {
-  const size = options.imageSize ?? vision.grid * vision.patch;
-  if (size < vision.patch || size % vision.patch !== 0) {
-    throw failure('invalid_config', `--image-size ${size} is no multiple of the patch size of ${vision.patch}.`);
+function addImageTower(tower: Tower, sizes: UniclipSizes, lengths: Lengths): void {
+  const { vision, presence, semantic, embeddingDim } = sizes;
+  if (vision.kind === 'resnet') {
+    addResnetImageGraph(tower, vision, embeddingDim);
+    return;
   }
+  addImageGraph(tower, {
+    ...vision,
+    trainedGrid: vision.grid,
+    grid: lengths.imageSize / vision.patch,
+    embeddingDim,
+    presenceLayers: presence?.layers ?? null,
+    needsTokens: presence !== null || semantic !== null,
+  });
+}
+
+/** The class token and one per patch. */
+function tokenCount(vision: VisionSizes, { imageSize }: Lengths): number {
+  return vision.kind === 'vit' ? (imageSize / vision.patch) ** 2 + 1 : 0;
+}
+
+function chooseLengths({ vision, text, semantic }: UniclipSizes, options: UniclipOptions): Lengths {
   return {
     text: chooseLength('--context-length', options.contextLength, DEFAULT_CONTEXT_LENGTH, text.positions),
     semantic:
@@ -153,8 +161,19 @@ function chooseLengths({ vision, text, semantic }: UniclipSizes, options: Unicli
             DEFAULT_OCR_CONTEXT_LENGTH,
             semantic.positions,
           ),
-    grid: size / vision.patch,
+    imageSize: chooseImageSize(vision, options.imageSize),
   };
+}
+
+function chooseImageSize(vision: VisionSizes, given: number | undefined): number {
+  const size = given ?? vision.size;
+  if (vision.kind === 'vit' && size % vision.patch !== 0) {
+    throw failure('invalid_config', `--image-size ${size} is no multiple of the patch size of ${vision.patch}.`);
+  }
+  if (vision.kind === 'resnet' && size !== vision.size) {
+    throw failure('invalid_config', `--image-size ${size} does not fit a ResNet that was trained at ${vision.size}.`);
+  }
+  return size;
 }
 
 function chooseLength(option: string, given: number | undefined, usual: number, positions: number): number {
@@ -176,9 +195,9 @@ function reportedSizes(
     embedding_dim: embeddingDim,
     image_size: size,
     vision_width: vision.width,
-    vision_layers: vision.layers,
+    vision_layers: vision.kind === 'vit' ? vision.layers : vision.blocks.reduce((sum, count) => sum + count, 0),
     vision_heads: vision.heads,
-    vision_patch: vision.patch,
+    ...(vision.kind === 'vit' ? { vision_patch: vision.patch } : {}),
     text_width: text.width,
     text_layers: text.layers,
     text_heads: text.heads,

@@ -24,18 +24,25 @@ export function torchAttention(weights: WeightSource, name: string): AttentionWe
   };
 }
 
-/** BERT: three linear layers. */
-export function bertAttention(weights: WeightSource, name: string): AttentionWeights {
+/** Names of the three linear layers where query, key and value are apart. */
+export interface SplitNames {
+  readonly query: string;
+  readonly key: string;
+  readonly value: string;
+}
+
+const BERT_NAMES: SplitNames = { query: 'query', key: 'key', value: 'value' };
+
+/** Three linear layers, as BERT has them. */
+export function splitAttention(weights: WeightSource, name: string, names: SplitNames = BERT_NAMES): AttentionWeights {
   const part = (which: string, parameter: string): Weight => weights.get(`${name}.${which}.${parameter}`);
+  const biases = [names.query, names.key, names.value].map((which) => part(which, 'bias'));
   return {
     name,
-    query: part('query', 'weight'),
-    key: part('key', 'weight'),
-    value: part('value', 'weight'),
-    bias: stacked(
-      `${name}.bias`,
-      ['query', 'key', 'value'].map((which) => part(which, 'bias')),
-    ),
+    query: part(names.query, 'weight'),
+    key: part(names.key, 'weight'),
+    value: part(names.value, 'weight'),
+    bias: stacked(`${name}.bias`, biases),
   };
 }
 

@@ -1,6 +1,6 @@
 import type { Value } from '../onnx/graph.ts';
 import type { Weight, WeightSource } from '../weights.ts';
-import { bertAttention, selfAttention } from './attention.ts';
+import { selfAttention, splitAttention } from './attention.ts';
 import {
   addAndNorm,
   firstRow,
@@ -33,7 +33,7 @@ export function addTextGraph(tower: Tower, { layers, heads, contextLength, embed
   for (let layer = 0; layer < layers; layer++) {
     const name = `bert.encoder.layer.${layer}`;
     const firstRowOnly = layer === layers - 1;
-    const attended = selfAttention(tower, hidden, bertAttention(weights, `${name}.attention.self`), {
+    const attended = selfAttention(tower, hidden, splitAttention(weights, `${name}.attention.self`), {
       heads,
       firstRowOnly,
       keyPadding,

@@ -29,7 +29,7 @@ const Limits = Type.Object(
     index_concurrency: integer(4, 1, 'Requests to /index that are worked on at once.'),
     index_queue: integer(16, 0, 'Such requests that may wait; one more is answered 429.'),
     text_queue: integer(1024, 1, 'Texts that may wait for the text tower.'),
-    text_batch_tokens: integer(1024, 1, 'Padded tokens in one batch of the text tower.'),
+    text_batch_tokens: integer(256, 1, 'Padded tokens in one batch of the text tower.'),
     rerank_queue: integer(512, 1, 'Chunks that may wait for the cross-encoder.'),
     rerank_batch_pairs: integer(64, 1, 'Pairs in one batch of the cross-encoder.'),
     image_queue: integer(256, 1, 'Pictures that may wait for the image tower.'),

@@ -113,15 +113,18 @@ async function bothOrNeither<A extends Closable, B extends Closable>(a: Promise<
 }
 
 function healthOf({ parts }: Model, index: OpenedCoverIndex): HealthPart[] {
-  const { graph } = index.status();
-  const towers = [
-    ['text tower', parts.text.ready],
-    ['image tower', parts.image.ready],
-    ...(parts.rerank === undefined ? [] : [['cross-encoder', parts.rerank.ready] as const]),
-  ] as const;
+  const { state } = index.status().graph;
+  const tower = (name: string, ready: boolean, required: boolean): HealthPart => ({
+    name,
+    ready,
+    required,
+    detail: ready ? 'loaded' : 'starting again',
+  });
   return [
-    ...towers.map(([name, ready]) => ({ name, ready, detail: ready ? 'loaded' : 'starting again' })),
-    { name: 'graph', ready: graph.state === 'ready' || graph.state === 'rebuilding', detail: graph.state },
+    tower('text tower', parts.text.ready, true),
+    tower('image tower', parts.image.ready, false),
+    ...(parts.rerank === undefined ? [] : [tower('cross-encoder', parts.rerank.ready, false)]),
+    { name: 'graph', ready: state === 'ready' || state === 'rebuilding', required: true, detail: state },
   ];
 }
 

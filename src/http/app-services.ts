@@ -19,6 +19,8 @@ export interface AppServices {
 export interface HealthPart {
   readonly name: string;
   readonly ready: boolean;
+  /** Whether /rank cannot be answered without it; the others are fallen back from, and the answer says so. */
+  readonly required: boolean;
   /** For operators: what the part is doing or what is wrong. Holds no path and no address. */
   readonly detail: string;
 }

@@ -46,7 +46,7 @@ export function createLifecycle(): Lifecycle {
     },
     health() {
       const parts = services?.health() ?? [];
-      return { ready: state === 'ready' && parts.every((part) => part.ready), parts };
+      return { ready: state === 'ready' && parts.every((part) => part.ready || !part.required), parts };
     },
   };
 }

@@ -87,7 +87,12 @@ export const ProblemSchema = strict(
 );
 
 export const HealthPartSchema = strict(
-  { name: Type.String(), ready: Type.Boolean(), detail: Type.String() },
+  {
+    name: Type.String(),
+    ready: Type.Boolean(),
+    required: Type.Boolean({ description: 'Whether /rank cannot be answered without it.' }),
+    detail: Type.String(),
+  },
   { $id: 'HealthPart' },
 );
 export type HealthPartBody = Static<typeof HealthPartSchema>;

@@ -36,13 +36,14 @@ export function normalisedMemory({ graph }: Tower, tokens: Value, width: number)
 export function imageQuery(tower: Tower, normed: Value, block: string, shape: ImageAttentionShape): Value {
   const { graph, weights, precision } = tower;
   const from = torchAttention(weights, `${block}.cross_attn`);
-  const query = matmul(tower, normed, transposed(from.query));
-  if (!projectsQueries(shape, precision)) return query;
+  const matrix = transposed(from.query);
+  // MultiHeadAttention adds the bias itself.
+  if (!projectsQueries(shape, precision)) return matmul(tower, normed, matrix);
 
   const { width, heads, queries } = shape;
   const headWidth = width / heads;
-  const biased = addBias(tower, query, projectionBias(weights, block, width, 0));
-  const split = graph.add('Reshape', [biased, graph.int64s([-1, queries, heads, headWidth])]);
+  const query = matmul(tower, normed, matrix, projectionBias(weights, block, width, 0));
+  const split = graph.add('Reshape', [query, graph.int64s([-1, queries, heads, headWidth])]);
   const byHead = graph.add('Transpose', [split], { perm: [0, 2, 1, 3] });
   const key = scaledColumns(foldedName(block, 'key'), from.key, weights.get(`${block}.ln_2.weight`), headWidth ** -0.5);
   const keyByHead = graph.weight(named(foldedName(block, 'key'), key, [heads, headWidth, width]));

@@ -14,16 +14,23 @@ export interface Tower {
 /** Layer norm epsilon of torch's default, which CLIP's blocks use. */
 export const CLIP_EPSILON = 1e-5;
 
-/** x @ matrix, matrix [in, out]: in int8 the activations are quantised as they come, per tensor. */
-export function matmul({ graph, precision }: Tower, x: Value, matrix: Weight): Value {
-  if (precision !== 'int8') return graph.add('MatMul', [x, graph.weight(matrix)]);
-  const [values = '', scales = ''] = graph.initializers(`${matrix.name}.int8`, () => quantisedMatrix(matrix));
-  return graph.add('DynamicQuantizeMatMul', [x, values, scales]);
+/** x @ matrix + bias, matrix [in, out]: in int8 the activations are quantised as they come, per tensor. */
+export function matmul(tower: Tower, x: Value, matrix: Weight, bias?: Weight): Value {
+  const { graph, precision } = tower;
+  if (precision === 'int8') {
+    const [values = '', scales = ''] = graph.initializers(`${matrix.name}.int8`, () => quantisedMatrix(matrix));
+    const noZeroPoint = '';
+    const added = bias === undefined ? '' : graph.weight(bias);
+    return graph.add('DynamicQuantizeMatMul', [x, values, scales, noZeroPoint, added]);
+  }
+  const product = graph.add('MatMul', [x, graph.weight(matrix)]);
+  return bias === undefined ? product : addBias(tower, product, bias);
 }
 
 /** torch.nn.Linear: `<name>.weight` [out, in] and `<name>.bias` [out]. */
 export function linear(tower: Tower, x: Value, name: string): Value {
-  return addBias(tower, linearWithoutBias(tower, x, name), tower.weights.get(`${name}.bias`));
+  const { weights } = tower;
+  return matmul(tower, x, transposed(weights.get(`${name}.weight`)), weights.get(`${name}.bias`));
 }
 
 /** For where the next operator takes the bias. */

@@ -13,7 +13,7 @@ import { loadGraph } from './inference/session.ts';
 import type { FusionWeights } from './ranking/fuse.ts';
 import { createRanker } from './ranking/rank.ts';
 import { createPairScorer } from './ranking/score.ts';
-import { type OpenedCoverIndex, openCoverIndex } from './store/cover-index.ts';
+import { type CoverIndexOptions, type OpenedCoverIndex, openCoverIndex } from './store/cover-index.ts';
 import type { CoverIndexEvent } from './store/graph-client.ts';
 
 export { openModel } from './inference/model.ts';
@@ -40,15 +40,7 @@ export async function createServices(config: Config, log: Logger): Promise<Servi
       limits: config.limits,
       onDeath: (part, error) => log.error({ err: error, part }, 'a model thread died and is being started again'),
     }),
-    openCoverIndex({
-      dataDir: config.data_dir,
-      bundle: { name: manifest.name, hash: manifest.hash },
-      embeddingDim: manifest.embedding_dim,
-      tokens: manifest.tokens,
-      snapshotEveryWrites: config.index.snapshot_every_writes,
-      efSearch: config.index.ef_search,
-      onEvent: (event) => logIndexEvent(log, event),
-    }),
+    openCoverIndex({ ...indexOptions(config, manifest), onEvent: (event) => logIndexEvent(log, event) }),
   );
   const fetcher = createImageFetcher({
     allow: config.fetch.allow,
@@ -79,9 +71,19 @@ export async function createServices(config: Config, log: Logger): Promise<Servi
  * The data folder alone, bound to the configured bundle, whose graphs are not loaded. Rejects with `invalid_bundle`,
  * `bundle_mismatch`, `data_dir_busy` or `corrupt_data`.
  */
-export async function openIndex({ model, data_dir }: Config): Promise<OpenedCoverIndex> {
-  const { name, hash, embedding_dim, tokens } = readManifest(model);
-  return openCoverIndex({ dataDir: data_dir, bundle: { name, hash }, embeddingDim: embedding_dim, tokens });
+export async function openIndex(config: Config): Promise<OpenedCoverIndex> {
+  return openCoverIndex(indexOptions(config, readManifest(config.model)));
+}
+
+function indexOptions({ data_dir, index }: Config, manifest: BundleManifest): CoverIndexOptions {
+  return {
+    dataDir: data_dir,
+    bundle: { name: manifest.name, hash: manifest.hash },
+    embeddingDim: manifest.embedding_dim,
+    tokens: manifest.tokens,
+    snapshotEveryWrites: index.snapshot_every_writes,
+    efSearch: index.ef_search,
+  };
 }
 
 /** Runs a graph on the calling thread, for commands that have nothing else to do meanwhile. */

@@ -14,12 +14,16 @@ function buildAddon() {
   const nodePrefix = dirname(dirname(process.execPath));
   const args = ['rebuild', '--release'];
   if (existsSync(join(nodePrefix, 'include', 'node', 'node_api.h'))) args.push(`--nodedir=${nodePrefix}`);
+  console.log('Building hnswlib-node …');
   const build = spawnSync('node-gyp', args, {
     cwd: addonFolder,
-    stdio: 'inherit',
+    encoding: 'utf8',
+    // The compiler's warnings about the library are many and nobody's here to mend; a failure shows them all.
+    maxBuffer: 64 * 1024 * 1024,
     shell: process.platform === 'win32',
   });
   if (build.status === 0) return;
+  console.error(build.error?.message ?? `${build.stdout}${build.stderr}`);
   console.error('hnswlib-node could not be built; it needs a C++ compiler, make and Python 3.');
   process.exit(1);
 }

@@ -16,6 +16,7 @@ import { createPairScorer } from './ranking/score.ts';
 import { type CoverIndexOptions, type OpenedCoverIndex, openCoverIndex } from './store/cover-index.ts';
 import type { CoverIndexEvent } from './store/graph-client.ts';
 
+export { openBundle } from './inference/bundle.ts';
 export { openModel } from './inference/model.ts';
 export { type ExactFeatures, type OfflineModel, openOfflineModel } from './inference/offline-model.ts';
 export { restoreSnapshot } from './store/snapshot.ts';

@@ -30,6 +30,11 @@ const COMMANDS: readonly CommandEntry[] = [
     load: async () => (await import('./inspect.ts')).inspectCommand(),
   },
   {
+    name: 'export',
+    summary: 'write a reranker for a GPU server',
+    load: async () => (await import('./export.ts')).exportCommand(),
+  },
+  {
     name: 'encode',
     summary: 'embeddings of texts or pictures',
     load: async () => (await import('./encode.ts')).encodeCommand(),
@@ -118,8 +123,15 @@ async function dispatch(argv: readonly string[]): Promise<void> {
   if (called === undefined) return;
   const command = await called.load();
   const program = createProgram();
-  program.addCommand(command.copyInheritedSettings(program));
+  inheritSettings(command, program);
+  program.addCommand(command);
   await program.parseAsync(argv);
+}
+
+/** How help and errors are shown, for a command that was made apart and for the commands inside it. */
+function inheritSettings(command: Command, from: Command): void {
+  command.copyInheritedSettings(from);
+  for (const inner of command.commands) inheritSettings(inner, command);
 }
 
 /** `help X` is `X --help`: only the command itself knows its options. */

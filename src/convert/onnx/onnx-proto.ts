@@ -86,3 +86,56 @@ export function encodeModel(model: Readonly<Record<string, unknown>>): Uint8Arra
   if (problem !== null) throw new TypeError(`not a valid ONNX model: ${problem}`);
   return modelProto.encode(model).finish();
 }
+
+/** What is read of a model that `encodeModel` wrote. */
+export interface OnnxModel extends Readonly<Record<string, unknown>> {
+  readonly graph: OnnxGraph;
+}
+
+export interface OnnxGraph {
+  readonly name: string;
+  readonly node: readonly OnnxNode[];
+  readonly initializer: readonly OnnxTensor[];
+  readonly input: readonly Readonly<Record<string, unknown>>[];
+  readonly output: readonly Readonly<Record<string, unknown>>[];
+}
+
+export interface OnnxNode {
+  readonly name: string;
+  readonly opType: string;
+  /** Left out where it is the standard one: an empty string is not written. */
+  readonly domain?: string;
+  readonly input: readonly string[];
+  readonly output: readonly string[];
+  readonly attribute: readonly OnnxAttribute[];
+}
+
+export interface OnnxAttribute {
+  readonly name: string;
+  readonly type: number;
+  /** A value of zero is not written and comes back undefined, as with `i`. */
+  readonly f?: number;
+  readonly i?: number;
+  readonly ints?: readonly number[];
+}
+
+export interface OnnxTensor {
+  readonly name: string;
+  readonly dims: readonly number[];
+  readonly dataType: number;
+  readonly rawData?: Uint8Array;
+  readonly externalData?: readonly { readonly key: string; readonly value: string }[];
+}
+
+/**
+ * Reads a model that `encodeModel` wrote; undefined when the bytes hold anything that the schema above does not name,
+ * and which would be lost when the model is written again.
+ */
+export function decodeModel(bytes: Uint8Array): OnnxModel | undefined {
+  try {
+    const model = modelProto.toObject(modelProto.decode(bytes), { longs: Number, arrays: true });
+    return encodeModel(model).byteLength === bytes.byteLength ? (model as OnnxModel) : undefined;
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,147 @@
+import assert from 'node:assert/strict';
+import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { decodeModel, encodeModel } from '../../../src/convert/onnx/onnx-proto.ts';
+import { isFailure } from '../../../src/core/errors.ts';
+import { floats, largestDifference, openGraph, temporaryFolder } from '../golden-model.ts';
+import { exportModel, goldenBundle, pairInputs, rerankInputs } from '../triton-model.ts';
+
+const TEXTS = [
+  [101, 3203, 102],
+  [101, 1368, 2094, 4638, 102],
+  [101, 123, 102],
+];
+/** Out of the sorted order that equal texts are found in, and with repetitions apart from each other. */
+const PAIR_TEXT = [2, 0, 1, 0, 2, 1, 1];
+
+const refused = (code: 'invalid_config' | 'invalid_bundle', words: RegExp) => (error: unknown) =>
+  isFailure(error, code) && words.test(error.message);
+
+for (const [standardOperators, tolerance] of [
+  [false, 1e-6],
+  [true, 2e-5],
+] as const) {
+  const kind = standardOperators ? 'standard' : 'fused';
+  test(`with ${kind} operators every pair scores as in the bundle's own graph`, async (t) => {
+    const folder = await temporaryFolder(t);
+    const bundle = await goldenBundle(folder);
+    const report = await exportModel(bundle, join(folder, 'repository'), { standardOperators });
+    const original = await openGraph(join(bundle.dir, 'rerank.onnx'));
+    t.after(() => original.close());
+    const exported = await openGraph(join(report.path, '1/model.onnx'));
+    t.after(() => exported.close());
+
+    const expected = floats((await original.run(rerankInputs(bundle, TEXTS, PAIR_TEXT)))['ocr_semantic']);
+    const scores = (await exported.run(pairInputs(bundle, TEXTS, PAIR_TEXT)))['ocr_semantic'];
+    assert.deepEqual(scores?.dims, [PAIR_TEXT.length, 1]);
+    assert.ok(new Set(expected).size === PAIR_TEXT.length, 'the pairs must differ for this to prove anything');
+    const difference = largestDifference(floats(scores), [...expected]);
+    assert.ok(difference <= tolerance, `differs by ${difference}`);
+    assert.ok(report.selfTestDifference < 1e-4);
+  });
+}
+
+test('a graph of standard operators holds no others, and no shape in it depends on the data', async (t) => {
+  const folder = await temporaryFolder(t);
+  const report = await exportModel(await goldenBundle(folder), join(folder, 'r'), { standardOperators: true });
+  const model = decodeModel(await readFile(join(report.path, '1/model.onnx')));
+  assert.ok((model?.graph.node.length ?? 0) > 100);
+  assert.deepEqual(
+    model?.graph.node.filter(({ domain }) => domain !== undefined),
+    [],
+  );
+  assert.equal(JSON.stringify(model?.['opsetImport']).includes('microsoft'), false);
+  assert.equal(
+    model?.graph.node.some(({ opType }) => opType === 'Unique'),
+    false,
+  );
+});
+
+test('an int8 bundle is exported with a word for whom it is, and refused where float32 is needed', async (t) => {
+  const folder = await temporaryFolder(t);
+  const bundle = await goldenBundle(folder, 'int8');
+  const report = await exportModel(bundle, join(folder, 'r'), { device: 'gpu' });
+  assert.match(report.notes.join(), /int8.*CPU/);
+  assert.equal(report.selfTestDifference, 0);
+  await assert.rejects(
+    exportModel(bundle, join(folder, 'r'), { name: 'other', standardOperators: true }),
+    refused('invalid_config', /fp32/),
+  );
+  assert.deepEqual(await readdir(join(folder, 'r')), ['mini-int8']);
+});
+
+test('the configuration tells the server shapes, batching, queue, warm-up and whose reranker it is', async (t) => {
+  const folder = await temporaryFolder(t);
+  const bundle = await goldenBundle(folder);
+  const report = await exportModel(bundle, join(folder, 'r'), {
+    name: 'semantic.v2',
+    device: 'gpu',
+    instances: 3,
+    maxBatch: 48,
+    queueDelayUs: 700,
+    maxQueued: 9,
+  });
+  const { tokens, rerank, hash } = bundle.manifest;
+  const config = await readFile(join(report.path, 'config.pbtxt'), 'utf8');
+  for (const line of [
+    'name: "semantic.v2"',
+    'backend: "onnxruntime"',
+    'max_batch_size: 48',
+    `{ name: "input_ids" data_type: TYPE_INT64 dims: [ ${rerank?.context_length} ] }`,
+    `{ name: "tokens_int8" data_type: TYPE_INT8 dims: [ ${tokens?.count}, ${tokens?.width} ] }`,
+    `{ name: "token_scale" data_type: TYPE_FP32 dims: [ ${tokens?.count} ] }`,
+    '{ name: "ocr_semantic" data_type: TYPE_FP32 dims: [ 1 ] }',
+    'instance_group [ { kind: KIND_GPU count: 3 } ]',
+    'preferred_batch_size: [ 24, 48 ]',
+    'max_queue_delay_microseconds: 700',
+    'max_queue_size: 9',
+    'batch_size: 48',
+    `parameters { key: "coverrank_bundle_hash" value { string_value: "${hash}" } }`,
+  ]) {
+    assert.ok(config.includes(line), line);
+  }
+});
+
+test('a model of the same name is replaced only with force, and nothing that is no model', async (t) => {
+  const folder = await temporaryFolder(t);
+  const bundle = await goldenBundle(folder);
+  const repository = join(folder, 'r');
+  const first = await exportModel(bundle, repository);
+  await assert.rejects(exportModel(bundle, repository), refused('invalid_config', /--force/));
+  await exportModel(bundle, repository, { replace: true, maxBatch: 5 });
+  assert.match(await readFile(join(first.path, 'config.pbtxt'), 'utf8'), /max_batch_size: 5/);
+
+  await mkdir(join(repository, 'notes'));
+  await assert.rejects(
+    exportModel(bundle, repository, { name: 'notes', replace: true }),
+    refused('invalid_config', /no model/),
+  );
+  await assert.rejects(
+    exportModel(bundle, repository, { name: '../up' }),
+    refused('invalid_config', /cannot be named/),
+  );
+  assert.deepEqual((await readdir(repository)).sort(), ['mini-fp32', 'notes']);
+});
+
+test('a bundle that does not score as it recorded, or holds a foreign graph, leaves the repository alone', async (t) => {
+  const folder = await temporaryFolder(t);
+  const bundle = await goldenBundle(folder);
+  const repository = join(folder, 'r');
+  const lied = { ...bundle.manifest.self_test, rerank: { ocr_semantic: 0.123 } };
+  await assert.rejects(
+    exportModel({ ...bundle, manifest: { ...bundle.manifest, self_test: lied } }, repository),
+    refused('invalid_bundle', /does not score/),
+  );
+  const graphFile = join(bundle.dir, 'rerank.onnx');
+  const original = await readFile(graphFile);
+  const documentation = Buffer.from([0x32, 3, ...Buffer.from('doc')]);
+  await writeFile(graphFile, Buffer.concat([original, documentation]));
+  await assert.rejects(exportModel(bundle, repository), refused('invalid_bundle', /not written by/));
+  assert.deepEqual(await readdir(repository), []);
+  assert.deepEqual(
+    (await readdir(folder)).filter((name) => name.startsWith('.')),
+    [],
+  );
+  assert.ok(decodeModel(original) !== undefined && encodeModel(decodeModel(original) ?? {}).length === original.length);
+});

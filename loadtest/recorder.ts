@@ -44,6 +44,7 @@ export function createRankRecorder(now: () => number = () => performance.now()):
   const kinds = new Map<RankKind, Kind>();
   const seconds: Second[] = [];
   const degraded: Record<string, number> = {};
+  const refused: Record<string, number> = {};
 
   function thisSecond(): Second {
     const number = Math.floor((now() - startedAt) / 1000);
@@ -67,7 +68,10 @@ export function createRankRecorder(now: () => number = () => performance.now()):
       kind.stream.answered(status, latencyMs);
       if (status === 429) second.shed += 1;
       else if (status !== 200) second.failed += 1;
-      if (status !== 200) return;
+      if (status !== 200) {
+        countUp(refused, `${status} ${problemCode(body)}`.trim());
+        return;
+      }
       second.answered += 1;
       second.latency.record(latencyMs);
       for (const [stage, ms] of parseServerTiming(serverTiming ?? '')) {
@@ -75,7 +79,7 @@ export function createRankRecorder(now: () => number = () => performance.now()):
         kind.stages.set(stage, histogram);
         histogram.record(ms);
       }
-      for (const loss of degradations(body)) degraded[loss] = (degraded[loss] ?? 0) + 1;
+      for (const loss of degradations(body)) countUp(degraded, loss);
     },
     failed(reason, name) {
       thisSecond().failed += 1;
@@ -84,7 +88,7 @@ export function createRankRecorder(now: () => number = () => performance.now()):
     },
     finish(windowSeconds) {
       return {
-        rank: { ...all.finish(windowSeconds), curve: all.curve(), degraded },
+        rank: { ...all.finish(windowSeconds), curve: all.curve(), refused, degraded },
         kinds: Object.fromEntries(
           RANK_KINDS.flatMap((name) => {
             const kind = kinds.get(name);
@@ -106,6 +110,20 @@ function finishKind({ stream, stages }: Kind, windowSeconds: number): KindReport
 function finishSecond({ answered, shed, failed, latency }: Second, second: number): TimelinePoint {
   const at = (percentile: number): number | null => (latency.count === 0 ? null : latency.percentileMs(percentile));
   return { second, answered, shed, failed, p50Ms: at(50), p99Ms: at(99) };
+}
+
+function countUp(counts: Record<string, number>, name: string): void {
+  counts[name] = (counts[name] ?? 0) + 1;
+}
+
+/** The code of a problem document; empty where something else than the service answered. */
+function problemCode(body: string): string {
+  try {
+    const { code } = JSON.parse(body) as { code?: unknown };
+    return typeof code === 'string' ? code : '';
+  } catch {
+    return '';
+  }
 }
 
 /** Most answers lost nothing; looking for the empty list spares parsing them, which would slow the generator down. */

@@ -41,6 +41,8 @@ export interface StreamReport {
 
 export interface RankReport extends StreamReport {
   readonly curve: readonly CurvePoint[];
+  /** Answers with another status than 200, by status and problem code: `429 overloaded`. */
+  readonly refused: Readonly<Record<string, number>>;
   /** Answers that lost a stage or part of one, by `stage: reason`; one answer may count under several. */
   readonly degraded: Readonly<Record<string, number>>;
 }

@@ -23,7 +23,7 @@ export function summarise(report: Report, earlier?: Report): string {
 
   const lines = [
     streams.toString(),
-    `statuses: ${counts(rank.statuses)}; shed: ${rank.shed}; no answer: ${counts(rank.failures)}`,
+    `answered: ${formatNumber(rank.statuses['200'] ?? 0)}; refused: ${counts(rank.refused)}; no answer: ${counts(rank.failures)}`,
     `degraded: ${counts(rank.degraded)}`,
     `event-loop delay: ${eventLoopDelayMs === null ? 'not known' : `p99 ${formatMs(eventLoopDelayMs.p99)}, max ${formatMs(eventLoopDelayMs.max)}`}`,
     ...(earlier === undefined ? [] : comparisonLines(earlier, report)),

@@ -51,20 +51,22 @@ export function stagesTable(kinds: Report['kinds']): string {
 }
 
 export function outcomesTable({ rank, index }: Report): string {
-  const of = (name: string, { statuses, failures, requests }: StreamReport): string[][] =>
-    [...Object.entries(statuses), ...Object.entries(failures)].map(([outcome, count]) => [
-      `${name}: ${outcome}`,
-      formatNumber(count),
-      formatShare(count / requests),
-    ]);
-  const degraded = Object.entries(rank.degraded).map(([loss, count]) => [
-    `/rank degraded, ${loss}`,
-    formatNumber(count),
-    formatShare(count / rank.requests),
-  ]);
+  const rows = (counts: Readonly<Record<string, number>>, total: number, name: (key: string) => string): string[][] =>
+    Object.entries(counts).map(([key, count]) => [name(key), formatNumber(count), formatShare(count / total)]);
+  const answered = { 200: rank.statuses['200'] ?? 0 };
   return table(
     ['outcome', 'count', 'share'],
-    [...of('/rank', rank), ...degraded, ...(index === null ? [] : of('/index', index))],
+    [
+      ...rows({ ...answered, ...rank.refused }, rank.requests, (status) => `/rank: ${status}`),
+      ...rows(rank.failures, rank.requests, (reason) => `/rank without an answer: ${reason}`),
+      ...rows(rank.degraded, rank.requests, (loss) => `/rank degraded, ${loss}`),
+      ...(index === null
+        ? []
+        : [
+            ...rows(index.statuses, index.requests, (status) => `/index: ${status}`),
+            ...rows(index.failures, index.requests, (reason) => `/index without an answer: ${reason}`),
+          ]),
+    ],
   );
 }
 

@@ -26,6 +26,7 @@ test('refusals and failures are counted and stay out of the latencies', () => {
   assert.deepEqual(rank.statuses, { 200: 2, 429: 1, 503: 1 });
   assert.deepEqual(rank.failures, { ECONNRESET: 1, timeout: 1 });
   assert.equal(rank.shed, 1);
+  assert.deepEqual(rank.refused, { '429 overloaded': 1, 503: 1 });
   assert.equal(rank.latencyMs.count, 2);
   assert.equal(rank.latencyMs.max, 30);
   assert.deepEqual(kinds['rank-fresh']?.failures, { timeout: 1 });

@@ -21,11 +21,12 @@ async function main(): Promise<void> {
   const options = parseOptions(process.argv.slice(2), process.env);
   const earlier = options.compare === undefined ? undefined : await readReport(options.compare);
   const covers = (await readSampleCovers(SAMPLES)).slice(0, options.covers);
-  const started = options.url === undefined ? await startWithSamples(options, covers) : undefined;
+  const service =
+    options.url === undefined ? await startWithSamples(options, covers) : { url: options.url, stop: async () => {} };
   try {
     const report = await runLoadTest({
-      url: started?.url ?? (options.url as string),
-      selfStarted: started !== undefined,
+      url: service.url,
+      selfStarted: options.url === undefined,
       key: options.key,
       timeoutMs: options.timeoutMs,
       load: options.load,
@@ -37,7 +38,7 @@ async function main(): Promise<void> {
     process.stdout.write(summarise(report, earlier));
     await writeReport(report, earlier, options.out);
   } finally {
-    await started?.stop();
+    await service.stop();
   }
 }
 

@@ -52,8 +52,16 @@ export interface CrossEncoder {
   readonly chunkSize: number;
   /** Milliseconds that a chunk of `pairs` is expected to take now, queueing included. */
   estimateMs(pairs: number): number;
-  /** One Signals per image, in order. Cancelled work is dropped before it costs. */
-  score(query: PreparedQuery, images: readonly ImageTokens[], signal: AbortSignal): Promise<readonly Signals[]>;
+  /**
+   * One Signals per image, in order. Cancelled work is dropped before it costs. `remainingMs` is what is left until the
+   * signal fires, for those who pass a deadline on.
+   */
+  score(
+    query: PreparedQuery,
+    images: readonly ImageTokens[],
+    signal: AbortSignal,
+    remainingMs?: number,
+  ): Promise<readonly Signals[]>;
 }
 
 export interface RecallQuery {

@@ -42,7 +42,9 @@ export async function rerank(job: RerankJob, crossEncoder: CrossEncoder, index: 
       const covers = withTokens(chunk, index);
       if (covers.length === 0) continue;
       const tokens = covers.map((cover) => cover.tokens);
-      const scores = await untilAborted(crossEncoder.score(query, tokens, deadline.signal), deadline.signal);
+      const remainingMs = deadline.remainingMs() - FINISH_MS;
+      const scoring = crossEncoder.score(query, tokens, deadline.signal, remainingMs);
+      const scores = await untilAborted(scoring, deadline.signal);
       covers.forEach(({ id }, position) => {
         signals.set(id, scores[position] ?? {});
       });

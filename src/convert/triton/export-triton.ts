@@ -3,6 +3,7 @@ import { basename, dirname, join, resolve } from 'node:path';
 import { type BundleManifest, selfTestPixels } from '../../core/bundle-format.ts';
 import { failure } from '../../core/errors.ts';
 import type { GraphSession, OpenGraph, Tensor, TensorMap } from '../../core/ports.ts';
+import { SERVED_PARAMETERS, servedModelName } from '../../core/served-model.ts';
 import { decodeModel, encodeModel, type OnnxModel, type OnnxTensor } from '../onnx/onnx-proto.ts';
 import { modelConfig } from './model-config.ts';
 import { type TextSharing, withPairsOnly } from './pairs-graph.ts';
@@ -40,9 +41,6 @@ export interface TritonExportReport {
 
 const GRAPH_FILE = 'model.onnx';
 const DATA_FILE = 'model.onnx.data';
-/** Where a client finds out which bundle a served model was made from. */
-export const BUNDLE_NAME_PARAMETER = 'coverrank_bundle';
-export const BUNDLE_HASH_PARAMETER = 'coverrank_bundle_hash';
 
 /**
  * Writes a bundle's reranker as a model of a Triton model repository: `<name>/config.pbtxt` and `<name>/1/model.onnx`.
@@ -51,8 +49,8 @@ export const BUNDLE_HASH_PARAMETER = 'coverrank_bundle_hash';
  */
 export async function exportTriton(options: TritonExportOptions, openGraph: OpenGraph): Promise<TritonExportReport> {
   const { bundle, out } = options;
-  const name = options.name ?? modelName(bundle.manifest.name);
-  if (name !== modelName(name)) {
+  const name = options.name ?? servedModelName(bundle.manifest.name);
+  if (name !== servedModelName(name)) {
     throw failure('invalid_config', `A model cannot be named ${name}: letters, digits, ".", "_" and "-" only.`);
   }
   const target = join(resolve(out), name);
@@ -94,7 +92,7 @@ async function writeModel(folder: string, name: string, options: TritonExportOpt
   const pairs = withPairsOnly(read, described, sharing);
   const model = options.standardOperators ? withStandardOperators(pairs.model) : pairs.model;
   await writeFile(join(folder, '1', GRAPH_FILE), encodeModel(await copyWeights(model, dir, join(folder, '1'))));
-  const parameters = { [BUNDLE_NAME_PARAMETER]: manifest.name, [BUNDLE_HASH_PARAMETER]: manifest.hash };
+  const parameters = { [SERVED_PARAMETERS.bundle]: manifest.name, [SERVED_PARAMETERS.hash]: manifest.hash };
   await writeFile(join(folder, 'config.pbtxt'), modelConfig(pairs, { ...options, name, parameters }));
 }
 
@@ -185,10 +183,6 @@ function notesOn({ bundle, device, standardOperators }: TritonExportOptions): st
         ]
       : []),
   ];
-}
-
-function modelName(bundleName: string): string {
-  return bundleName.replaceAll(/[^A-Za-z0-9._-]+/g, '-').replace(/^\.+/, '') || 'reranker';
 }
 
 async function refuseTaken(target: string, replace: boolean): Promise<void> {

@@ -1,0 +1,243 @@
+import pLimit from 'p-limit';
+import { abortFailure, untilAborted } from '../core/abort.ts';
+import type { BundleManifest } from '../core/bundle-format.ts';
+import { failure, isFailure } from '../core/errors.ts';
+import type { CrossEncoder, PreparedQuery } from '../core/ports.ts';
+import { servedModelName } from '../core/served-model.ts';
+import type { ImageTokens, ModelRef, Signals } from '../core/types.ts';
+import { type BreakerState, createCallPolicy } from './call-policy.ts';
+import { createInferenceServer, type InferenceServer, parseServedAt } from './inference-server.ts';
+import { createLatencyEstimate, type LatencyEstimate } from './latency-estimate.ts';
+import { scorePairs } from './pair-call.ts';
+import { checkServedModel, type ServedModel } from './served-model.ts';
+import { createServerWatch, type ServerWatch, type WatchState, type WatchTimings } from './server-watch.ts';
+import type { Tokenizer } from './tokenizer.ts';
+
+export interface RemoteCrossEncoderOptions {
+  /** `http://host:port`, or with `/v2/models/NAME` behind it. */
+  readonly url: string;
+  readonly model: ModelRef;
+  /** The bundle whose reranker the server has. */
+  readonly manifest: BundleManifest;
+  readonly tokenizer: Tokenizer;
+  /** Milliseconds that one call may take, whatever the caller's deadline. */
+  readonly timeoutMs: number;
+  /** Pairs of one call; less where the server's batches are smaller. */
+  readonly maxBatchPairs: number;
+  /** Calls in flight at once. */
+  readonly maxInFlight: number;
+  /** Calls that may wait; one more is refused. */
+  readonly maxQueued: number;
+  readonly onEvent?: (event: RemoteEvent) => void;
+  readonly watchTimings?: Partial<WatchTimings>;
+}
+
+export type RemoteEvent =
+  | { readonly event: 'rerank_server'; readonly state: WatchState; readonly error: Error | undefined }
+  | { readonly event: 'rerank_breaker'; readonly state: BreakerState }
+  | { readonly event: 'rerank_call_failed'; readonly error: Error }
+  | { readonly event: 'rerank_hash_unknown' };
+
+export interface RemoteStatus {
+  readonly server: WatchState;
+  readonly breaker: BreakerState;
+  readonly calls: number;
+  readonly retries: number;
+}
+
+export interface RemoteCrossEncoder extends CrossEncoder {
+  status(): RemoteStatus;
+  close(): Promise<void>;
+}
+
+/** Calls that one chunk is spread over. */
+const CALLS_PER_CHUNK = 4;
+const WARM_UP_PAIRS = [1, 16, 16] as const;
+/** A call that was cut off earlier than this says nothing about the server, unless it is always faster. */
+const FAIR_CHANCE_MS = 50;
+
+/**
+ * A bundle's reranker on a server that speaks the Open Inference Protocol, such as Triton on a GPU. Rejects with
+ * `invalid_config` when the server has another model; a server that is merely not there yet is looked for in the
+ * background, and until it is found `score` rejects with `unavailable`.
+ */
+export async function openRemoteCrossEncoder(options: RemoteCrossEncoderOptions): Promise<RemoteCrossEncoder> {
+  const { url, manifest, maxInFlight, onEvent = () => {} } = options;
+  const at = parseServedAt(url, servedModelName(manifest.name));
+  const server = createInferenceServer({ at, connections: maxInFlight });
+  const latency = createLatencyEstimate();
+  let isHashKnown = true;
+
+  const watch = createServerWatch({
+    check: (signal) => findModel(signal),
+    onChange: (state, error) => onEvent({ event: 'rerank_server', state, error }),
+    ...(options.watchTimings === undefined ? {} : { timings: options.watchTimings }),
+  });
+
+  async function findModel(signal: AbortSignal): Promise<ServedModel> {
+    await server.assertReady(signal);
+    const served = checkServedModel(manifest, await server.metadata(signal), await server.config(signal));
+    if (isHashKnown && !served.isHashKnown) onEvent({ event: 'rerank_hash_unknown' });
+    isHashKnown = served.isHashKnown;
+    if (!latency.isKnown) await warmUp(served, signal);
+    return served;
+  }
+
+  /** Shows that the model answers, and what it costs. The first runs are slow and no measure. */
+  async function warmUp(served: ServedModel, signal: AbortSignal): Promise<void> {
+    const { count = 0, width = 0 } = manifest.tokens ?? {};
+    const blank: ImageTokens = { values: new Int8Array(count * width), scales: new Float32Array(count) };
+    for (const [run, pairs] of WARM_UP_PAIRS.entries()) {
+      const size = Math.min(pairs, pairsPerCall(served));
+      const startedAt = performance.now();
+      const images = new Array<ImageTokens>(size).fill(blank);
+      await scorePairs(server, manifest, { query: { tokenIds: [] }, images, timeoutMs: options.timeoutMs }, signal);
+      if (run > 0) latency.learn(size, performance.now() - startedAt);
+    }
+  }
+
+  function pairsPerCall(served: ServedModel | undefined): number {
+    return Math.min(options.maxBatchPairs, served?.maxBatch ?? options.maxBatchPairs);
+  }
+
+  try {
+    await watch.look();
+  } catch (error) {
+    if (isFailure(error, 'invalid_config')) {
+      watch.close();
+      await server.close();
+      throw error;
+    }
+  }
+  return createRemote(
+    { ...options, onEvent },
+    { server, watch, latency, pairsPerCall: () => pairsPerCall(watch.served) },
+  );
+}
+
+interface RemoteParts {
+  readonly server: InferenceServer;
+  readonly watch: ServerWatch;
+  readonly latency: LatencyEstimate;
+  readonly pairsPerCall: () => number;
+}
+
+function createRemote(
+  options: RemoteCrossEncoderOptions & { readonly onEvent: (event: RemoteEvent) => void },
+  { server, watch, latency, pairsPerCall }: RemoteParts,
+): RemoteCrossEncoder {
+  const { manifest, tokenizer, timeoutMs, maxInFlight, maxQueued, onEvent } = options;
+  const contextLength = manifest.rerank?.context_length ?? 0;
+  const inTurn = pLimit(maxInFlight);
+  let calls = 0;
+  const policy = createCallPolicy({
+    isTransient: (error) => isFailure(error, 'unavailable'),
+    isFault: (error) =>
+      isFailure(error, 'unavailable') || isFailure(error, 'internal') || error.cause instanceof TooSlowError,
+    onBreakerChange: (state) => onEvent({ event: 'rerank_breaker', state }),
+  });
+
+  /** One try: within the caller's deadline and within what any call may take. */
+  async function attempt(call: Call, signal: AbortSignal): Promise<Signals[]> {
+    await watch.trusted();
+    const startedAt = performance.now();
+    const timeout = AbortSignal.timeout(Math.ceil(timeoutMs));
+    const leftMs = Math.min(timeoutMs, call.deadlineAt - startedAt);
+    try {
+      const either = AbortSignal.any([signal, timeout]);
+      const signals = await scorePairs(server, manifest, { ...call, timeoutMs: leftMs }, either);
+      latency.learn(call.images.length, performance.now() - startedAt);
+      return signals;
+    } catch (error) {
+      if (!signal.aborted && !timeout.aborted) {
+        if (isFailure(error, 'unavailable')) watch.distrust();
+        throw error;
+      }
+      throw abortedCall(signal, performance.now() - startedAt, latency.of(call.images.length));
+    }
+  }
+
+  async function makeCall(call: Call, signal: AbortSignal): Promise<Signals[]> {
+    // A server that is known not to be there is no business of breaker and retries.
+    await untilAborted(watch.trusted(), signal);
+    calls += 1;
+    try {
+      return await policy.run(() => attempt(call, signal), signal);
+    } catch (error) {
+      if (isFailure(error, 'internal')) onEvent({ event: 'rerank_call_failed', error });
+      throw error;
+    }
+  }
+
+  return {
+    model: options.model,
+    signals: manifest.rerank?.signals ?? [],
+    prepare: (text) => ({ tokenIds: tokenizer.tokenizeTo(text, contextLength).ids }),
+    get chunkSize() {
+      return CALLS_PER_CHUNK * pairsPerCall();
+    },
+    estimateMs(pairs) {
+      if (watch.served === undefined) return 0;
+      const needed = Math.ceil(pairs / pairsPerCall());
+      const rounds = Math.ceil((inTurn.activeCount + inTurn.pendingCount + needed) / maxInFlight);
+      return rounds * latency.of(Math.ceil(pairs / needed));
+    },
+    async score(query, images, signal, remainingMs = Number.POSITIVE_INFINITY) {
+      if (signal.aborted) throw abortFailure(signal);
+      const parts = evenParts(images, pairsPerCall());
+      if (inTurn.pendingCount + parts.length > maxQueued) {
+        throw failure('overloaded', 'Too many calls wait for the reranking server.', { retryAfterSeconds: 1 });
+      }
+      const deadlineAt = performance.now() + remainingMs;
+      // A chunk counts as a whole: when one call fails, the others need not go on.
+      const failed = new AbortController();
+      const either = AbortSignal.any([signal, failed.signal]);
+      const made = parts.map((part) => inTurn(() => makeCall({ query, images: part, deadlineAt }, either)));
+      try {
+        return (await untilAborted(Promise.all(made), signal)).flat();
+      } finally {
+        failed.abort();
+      }
+    },
+    status: () => ({ server: watch.state, breaker: policy.breaker, calls, retries: policy.retries }),
+    async close() {
+      watch.close();
+      await server.close();
+    },
+  };
+}
+
+interface Call {
+  readonly query: PreparedQuery;
+  readonly images: readonly ImageTokens[];
+  /** On the clock of `performance.now()`. */
+  readonly deadlineAt: number;
+}
+
+/** The call had as long as calls usually take, and more than a moment. */
+class TooSlowError extends Error {
+  constructor(elapsedMs: number) {
+    super(`no answer within ${Math.round(elapsedMs)} ms`);
+  }
+}
+
+/** Why a call was cut off: the caller left, its deadline passed, or the server took longer than any call may. */
+function abortedCall(caller: AbortSignal, elapsedMs: number, expectedMs: number): Error {
+  const reason = caller.aborted ? abortFailure(caller) : undefined;
+  if (
+    reason !== undefined &&
+    (!isFailure(reason, 'deadline_exceeded') || elapsedMs < Math.max(FAIR_CHANCE_MS, expectedMs))
+  ) {
+    return reason;
+  }
+  const cause = new TooSlowError(elapsedMs);
+  return failure('deadline_exceeded', 'The reranking server did not answer in time.', { cause });
+}
+
+/** Parts of nearly equal size, none above `most`. */
+function evenParts<T>(items: readonly T[], most: number): (readonly T[])[] {
+  const count = Math.ceil(items.length / most);
+  return Array.from({ length: count }, (_, part) =>
+    items.slice(Math.floor((part * items.length) / count), Math.floor(((part + 1) * items.length) / count)),
+  );
+}

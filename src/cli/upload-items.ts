@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { CoverrankError } from '../core/errors.ts';
 import type { IndexProgress, RejectedRow } from './index-progress.ts';
 import type { ItemJson, ItemSource, SourceItem } from './item-source.ts';
@@ -8,6 +9,8 @@ export type IndexCounts = Readonly<Record<'items' | 'failed' | (typeof RESULTS)[
 export interface UploadOptions {
   /** Batches on their way at once. */
   readonly concurrency: number;
+  /** Pause before items that may pass later are sent again; it doubles from one round to the next. */
+  readonly retryPauseMs?: number;
   readonly onProgress?: (endsAt: number, counts: IndexCounts) => void;
 }
 
@@ -17,6 +20,8 @@ interface Batch {
 }
 
 const RESULTS = ['created', 'updated', 'unchanged', 'deleted', 'not_found'] as const;
+const RETRY_ROUNDS = 2;
+const RETRY_PAUSE_MS = 1000;
 const BATCH_ITEMS = 256;
 const BATCH_BYTES = 8 * 1024 * 1024;
 /** What an item takes besides its picture, roughly; batches only need a size of the right order. */
@@ -30,7 +35,7 @@ export async function uploadItems(
   source: ItemSource,
   client: ServiceClient,
   progress: IndexProgress,
-  { concurrency, onProgress }: UploadOptions,
+  { concurrency, retryPauseMs = RETRY_PAUSE_MS, onProgress }: UploadOptions,
 ): Promise<IndexCounts> {
   const counts = { items: 0, failed: 0, created: 0, updated: 0, unchanged: 0, deleted: 0, not_found: 0 };
   const underWay: { readonly batch: Batch; readonly answers: Promise<ItemAnswer[]> }[] = [];
@@ -50,7 +55,7 @@ export async function uploadItems(
     while (underWay.length >= concurrency || underWay.some((other) => sharesIds(other.batch, batch))) {
       await settleFirst();
     }
-    const answers = send(batch, client);
+    const answers = send(batch, client, retryPauseMs);
     answers.catch(() => {}); // heard of when its turn comes to be settled
     underWay.push({ batch, answers });
   }
@@ -59,9 +64,24 @@ export async function uploadItems(
   return counts;
 }
 
-async function send({ items }: Batch, client: ServiceClient): Promise<ItemAnswer[]> {
+/** One answer per item that could be read; those that failed for the moment only get a second and a third try. */
+async function send({ items }: Batch, client: ServiceClient, retryPauseMs: number): Promise<ItemAnswer[]> {
   const ready = items.flatMap(({ content }) => ('item' in content ? [content.item] : []));
-  return ready.length === 0 ? [] : client.index(ready);
+  if (ready.length === 0) return [];
+  const answers = await client.index(ready);
+  for (let round = 0; round < RETRY_ROUNDS; round++) {
+    const places = answers.flatMap((answer, place) => (mayPassLater(answer, place, ready) ? [place] : []));
+    if (places.length === 0) break;
+    await sleep(retryPauseMs * 2 ** round);
+    const again = await client.index(places.map((place) => ready[place] as ItemJson));
+    for (const [i, place] of places.entries()) answers[place] = again[i] as ItemAnswer;
+  }
+  return answers;
+}
+
+/** Not when a later item of the batch has the same id: sent again, this one would stand in its place. */
+function mayPassLater({ error }: ItemAnswer, place: number, items: readonly ItemJson[]): boolean {
+  return error?.retryable === true && !items.some(({ id }, other) => other > place && id === items[place]?.['id']);
 }
 
 /** Adds a batch's answers to the counts and returns what failed, with the items as the source has them. */

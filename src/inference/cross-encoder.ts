@@ -65,7 +65,10 @@ export function createCrossEncoder(deps: CrossEncoderDeps): LocalCrossEncoder {
     prepare: (text) => ({ tokenIds: tokenizer.tokenizeTo(text, rerank.context_length).ids }),
     get chunkSize() {
       if (pairMs === undefined) return MIN_CHUNK;
-      return Math.max(MIN_CHUNK, Math.min(deps.maxBatchPairs, Math.floor(CHUNK_TARGET_MS / pairMs)));
+      // A power of two, since int8 activations are scaled by the whole chunk: where the cost varies a little, the
+      // chunks, and with them the scores, stay the same.
+      const pairs = 2 ** Math.floor(Math.log2(CHUNK_TARGET_MS / pairMs));
+      return Math.max(MIN_CHUNK, Math.min(deps.maxBatchPairs, pairs));
     },
     estimateMs: (pairs) => (pairs + countPairs(queue.pending())) * (pairMs ?? 0),
     async warmUp() {

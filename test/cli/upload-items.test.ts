@@ -131,3 +131,22 @@ test('a batch that names an id which is on its way waits for it', async (t) => {
   assert.equal(seen.mostAtOnce, 1);
   assert.deepEqual(seen.batches.flat(), twice);
 });
+
+test('an item that may pass later is tried again, unless a later one with its id stands', async (t) => {
+  const path = await newSourcePath(t);
+  const tries = new Map<string, number>();
+  const { client, seen } = recordingClient((id) => {
+    const count = (tries.get(id) ?? 0) + 1;
+    tries.set(id, count);
+    const error = { code: 'fetch_failed', detail: '', retryable: id !== 'never' };
+    return id === 'fine' || (id === 'later' && count === 3) ? { result: 'created' } : { error };
+  });
+  const source = sourceOf(['later', 'fine', 'never', 'twice', 'always', 'twice']);
+  const progress = await openIndexProgress(path, job);
+  const counts = await uploadItems(source, client, progress, { concurrency: 1, retryPauseMs: 1 });
+  assert.deepEqual(seen.batches.slice(1), [
+    ['later', 'always', 'twice'],
+    ['later', 'always', 'twice'],
+  ]);
+  assert.deepEqual([counts.created, counts.failed], [2, 4]);
+});

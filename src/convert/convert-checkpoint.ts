@@ -8,7 +8,7 @@ import { failure } from '../core/errors.ts';
 import type { OpenGraph } from '../core/ports.ts';
 import type { BundlePlan } from './architectures/bundle-plan.ts';
 import { planUniclip, type UniclipOptions } from './architectures/uniclip.ts';
-import { openCheckpoint } from './checkpoint/checkpoint.ts';
+import { openCheckpoint } from './checkpoint/open-checkpoint.ts';
 import type { Port } from './onnx/graph.ts';
 import { writeGraphs } from './onnx/write-graphs.ts';
 import { recordSelfTest } from './self-test.ts';

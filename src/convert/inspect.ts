@@ -7,7 +7,9 @@ import { canonicalWeights } from './architectures/canonical-names.ts';
 import { describeUniclip } from './architectures/published-models.ts';
 import { type Mapping, mapUniclip } from './architectures/uniclip-layout.ts';
 import { readUniclipSizes, type UniclipSizes } from './architectures/uniclip-sizes.ts';
-import { type Checkpoint, openCheckpoint, type StoredType } from './checkpoint/checkpoint.ts';
+import type { Checkpoint } from './checkpoint/checkpoint.ts';
+import { openCheckpoint } from './checkpoint/open-checkpoint.ts';
+import type { StoredType } from './checkpoint/stored-types.ts';
 import { elementCount } from './onnx/graph.ts';
 
 export interface TensorSummary {

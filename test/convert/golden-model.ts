@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import type { TestContext } from 'node:test';
 import { gunzipSync } from 'node:zlib';
 import { parseNpy } from '../../src/cli/npy.ts';
-import { openCheckpoint } from '../../src/convert/checkpoint/checkpoint.ts';
+import { openCheckpoint } from '../../src/convert/checkpoint/open-checkpoint.ts';
 import { type ConversionReport, type ConvertOptions, convertCheckpoint } from '../../src/convert/convert-checkpoint.ts';
 import { packageRoot } from '../../src/core/package-root.ts';
 import type { GraphSession, OpenGraph, Tensor } from '../../src/core/ports.ts';

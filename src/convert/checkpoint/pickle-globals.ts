@@ -1,38 +1,11 @@
 import { failure } from '../../core/errors.ts';
-import type { StoredType } from './checkpoint.ts';
+import type { StoredType } from './stored-types.ts';
+import { StorageReference, TensorReference } from './tensor-reference.ts';
 
 /**
  * What a pickle may name. A pickle is a program: `REDUCE` calls whatever global it names. Here a global is only a label
  * that one of our own functions answers to, and a label outside these lists is an error, so nothing foreign ever runs.
  */
-
-/** A storage in the archive, by key; its bytes are not read with the pickle. */
-export class StorageReference {
-  readonly key: string;
-  readonly type: StoredType;
-  readonly elements: number;
-
-  constructor(key: string, type: StoredType, elements: number) {
-    this.key = key;
-    this.type = type;
-    this.elements = elements;
-  }
-}
-
-/** A view of a storage: element (i, j, ...) is number offset + i * strides[0] + j * strides[1] + ... of it. */
-export class TensorReference {
-  readonly storage: StorageReference;
-  readonly offset: number;
-  readonly shape: readonly number[];
-  readonly strides: readonly number[];
-
-  constructor(storage: StorageReference, offset: number, shape: readonly number[], strides: readonly number[]) {
-    this.storage = storage;
-    this.offset = offset;
-    this.shape = shape;
-    this.strides = strides;
-  }
-}
 
 /** An object that is allowed to be there and whose content nobody needs: command-line arguments, numpy scalars. */
 export class OpaqueValue {

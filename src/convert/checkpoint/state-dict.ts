@@ -1,5 +1,5 @@
 import { failure } from '../../core/errors.ts';
-import { TensorReference } from './pickle-globals.ts';
+import { TensorReference } from './tensor-reference.ts';
 
 /** Tensors by the name they are saved under, and the names of entries that are none. */
 export interface StateDict {

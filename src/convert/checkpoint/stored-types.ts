@@ -1,4 +1,15 @@
-import type { StoredType } from './checkpoint.ts';
+/** Number formats that a checkpoint may store; all of them are read as float32. */
+export type StoredType =
+  | 'float32'
+  | 'float16'
+  | 'bfloat16'
+  | 'float64'
+  | 'int64'
+  | 'int32'
+  | 'int16'
+  | 'int8'
+  | 'uint8'
+  | 'bool';
 
 /** Bytes per element. */
 export const ELEMENT_BYTES: Readonly<Record<StoredType, number>> = {

@@ -1,12 +1,7 @@
 import { failure } from '../../core/errors.ts';
-import {
-  OpaqueValue,
-  type PickleGlobal,
-  resolveGlobal,
-  resolvePersistentId,
-  TensorReference,
-} from './pickle-globals.ts';
+import { OpaqueValue, type PickleGlobal, resolveGlobal, resolvePersistentId } from './pickle-globals.ts';
 import { createPickleReader, type PickleReader } from './pickle-reader.ts';
+import { TensorReference } from './tensor-reference.ts';
 
 /**
  * A machine for the pickles that torch.save writes (protocols 2 to 5). It builds plain data: dict → Map, list and

@@ -4,7 +4,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { deflateRawSync } from 'node:zlib';
-import { type Checkpoint, openCheckpoint } from '../../../src/convert/checkpoint/checkpoint.ts';
+import type { Checkpoint } from '../../../src/convert/checkpoint/checkpoint.ts';
+import { openCheckpoint } from '../../../src/convert/checkpoint/open-checkpoint.ts';
 import { isFailure } from '../../../src/core/errors.ts';
 import { floatTensor, pickle, type StoredTensor, text, torchEntries, torchZip, zip } from '../torch-file.ts';
 

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { OpaqueValue, TensorReference } from '../../../src/convert/checkpoint/pickle-globals.ts';
+import { OpaqueValue } from '../../../src/convert/checkpoint/pickle-globals.ts';
+import { TensorReference } from '../../../src/convert/checkpoint/tensor-reference.ts';
 import { unpickle } from '../../../src/convert/checkpoint/unpickler.ts';
 import { isFailure } from '../../../src/core/errors.ts';
 import { call, dict, floatTensor, integer, pickle, text, torchEntries, tuple } from '../torch-file.ts';

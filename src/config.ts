@@ -32,6 +32,7 @@ const Limits = Type.Object(
     text_batch_tokens: integer(256, 1, 'Padded tokens in one batch of the text tower.'),
     rerank_queue: integer(512, 1, 'Chunks that may wait for the cross-encoder.'),
     rerank_batch_pairs: integer(64, 1, 'Pairs in one batch of the cross-encoder.'),
+    rerank_in_flight: integer(8, 1, 'Calls to the server behind rerank_url at once.'),
     image_queue: integer(256, 1, 'Pictures that may wait for the image tower.'),
     image_batch: integer(8, 1, 'Pictures in one batch of the image tower.'),
     image_max_bytes: integer(10 * 1024 * 1024, 1, 'Bytes of one picture.'),
@@ -77,6 +78,12 @@ export const ConfigSchema = Type.Object(
     insecure: Type.Boolean({ default: false, description: 'Listen beyond loopback although no keys are configured.' }),
     data_dir: Type.String({ default: 'index/data', description: 'Folder of covers and graph.' }),
     model: Type.String({ default: 'models/demo', description: 'Folder of the model bundle.' }),
+    rerank_url: Type.String({
+      default: '',
+      description:
+        'Server of the Open Inference Protocol that reranks: http://host:port, or with /v2/models/NAME behind it. Empty: this process does.',
+    }),
+    rerank_timeout_ms: integer(1000, 1, 'Milliseconds that one call to the server behind rerank_url may take.'),
     fusion: Type.Record(Type.String(), Type.Number(), {
       default: {},
       description: 'Weight per signal; replaces the weights that the bundle carries.',

@@ -9,6 +9,7 @@ import { createImageFetcher } from './indexing/fetch-image.ts';
 import { createCoverIndexer } from './indexing/index-covers.ts';
 import { readManifest } from './inference/bundle.ts';
 import { type Model, openModel } from './inference/model.ts';
+import { openRemoteCrossEncoder, type RemoteCrossEncoder, type RemoteEvent } from './inference/remote-cross-encoder.ts';
 import { loadGraph } from './inference/session.ts';
 import type { FusionWeights } from './ranking/fuse.ts';
 import { createRanker } from './ranking/rank.ts';
@@ -39,6 +40,7 @@ export async function createServices(config: Config, log: Logger): Promise<Servi
     openModel(config.model, {
       threads: config.threads,
       limits: config.limits,
+      loadReranker: config.rerank_url === '',
       onDeath: (part, error) => log.error({ err: error, part }, 'a model thread died and is being started again'),
     }),
     openCoverIndex({ ...indexOptions(config, manifest), onEvent: (event) => logIndexEvent(log, event) }),
@@ -49,19 +51,26 @@ export async function createServices(config: Config, log: Logger): Promise<Servi
     perHost: config.fetch.per_host,
     maxBytes: config.limits.image_max_bytes,
   });
-  const { textEncoder: queryEncoder, coverEncoder, crossEncoder } = model;
+  const rerankServer = await openRerankServer(config, model, log).catch(async (error: Error) => {
+    await Promise.all([index.close(), model.close(), fetcher.close()]);
+    throw error;
+  });
+  const { textEncoder: queryEncoder, coverEncoder } = model;
+  const crossEncoder = rerankServer ?? model.crossEncoder;
 
   return {
     model,
     index,
     queryEncoder,
     coverEncoder,
+    rerankServer,
     ranker: createRanker({ queryEncoder, index, crossEncoder, weights }),
     scorer: createPairScorer({ queryEncoder, coverEncoder, crossEncoder, index, fetcher, weights }),
     indexer: createCoverIndexer({ index, encoder: coverEncoder, fetcher, embeddingDim: manifest.embedding_dim }),
-    health: () => healthOf(model, index),
+    health: () => healthOf(model, rerankServer, index),
     async close() {
       await index.close();
+      await rerankServer?.close();
       await model.close();
       await fetcher.close();
     },
@@ -115,7 +124,32 @@ async function bothOrNeither<A extends Closable, B extends Closable>(a: Promise<
   throw first.status === 'rejected' ? first.reason : (second as PromiseRejectedResult).reason;
 }
 
-function healthOf({ parts }: Model, index: OpenedCoverIndex): HealthPart[] {
+/** The server of `rerank_url`; undefined where none is configured. */
+async function openRerankServer(config: Config, model: Model, log: Logger): Promise<RemoteCrossEncoder | undefined> {
+  const { rerank_url, rerank_timeout_ms, limits } = config;
+  if (rerank_url === '') return undefined;
+  const { manifest } = model.bundle;
+  if (manifest.rerank === null) {
+    throw failure('invalid_config', `rerank_url is set, but the bundle ${manifest.name} has no reranker.`);
+  }
+  return openRemoteCrossEncoder({
+    url: rerank_url,
+    model: model.ref,
+    manifest,
+    tokenizer: model.tokenizer,
+    timeoutMs: rerank_timeout_ms,
+    maxBatchPairs: limits.rerank_batch_pairs,
+    maxInFlight: limits.rerank_in_flight,
+    maxQueued: limits.rerank_queue,
+    onEvent: (event) => logRerankEvent(log, event),
+  });
+}
+
+function healthOf(
+  { parts }: Model,
+  rerankServer: RemoteCrossEncoder | undefined,
+  index: OpenedCoverIndex,
+): HealthPart[] {
   const { state } = index.status().graph;
   const tower = (name: string, ready: boolean, required: boolean): HealthPart => ({
     name,
@@ -127,8 +161,24 @@ function healthOf({ parts }: Model, index: OpenedCoverIndex): HealthPart[] {
     tower('text tower', parts.text.ready, true),
     tower('image tower', parts.image.ready, false),
     ...(parts.rerank === undefined ? [] : [tower('cross-encoder', parts.rerank.ready, false)]),
+    ...(rerankServer === undefined ? [] : [rerankServerPart(rerankServer)]),
     { name: 'graph', ready: state === 'ready' || state === 'rebuilding', required: true, detail: state },
   ];
+}
+
+function rerankServerPart(rerankServer: RemoteCrossEncoder): HealthPart {
+  const { server, breaker } = rerankServer.status();
+  const detail = server === 'serving' && breaker !== 'closed' ? 'left alone after failures' : server;
+  return { name: 'cross-encoder', ready: server === 'serving' && breaker === 'closed', required: false, detail };
+}
+
+function logRerankEvent(log: Logger, happened: RemoteEvent): void {
+  const { event } = happened;
+  if (event === 'rerank_hash_unknown') log.warn({ event }, 'the reranking server does not tell which bundle it serves');
+  else if (event === 'rerank_call_failed') log.warn({ event, err: happened.error }, 'the reranking server failed');
+  else if (event === 'rerank_breaker') log.warn({ event, state: happened.state }, 'the circuit breaker changed');
+  else if (happened.error === undefined) log.info({ event, state: happened.state }, 'the reranking server is there');
+  else log.error({ event, state: happened.state, err: happened.error }, 'the reranking server cannot be used');
 }
 
 function logIndexEvent(log: Logger, event: CoverIndexEvent): void {

@@ -12,6 +12,8 @@ export interface AppServices {
   readonly index: CoverIndex;
   readonly queryEncoder: QueryEncoder;
   readonly coverEncoder: CoverEncoder;
+  /** The server that reranks; undefined where this process does. */
+  readonly rerankServer: RerankServer | undefined;
   /** The parts that /rank needs, and whether each can work now. */
   health(): readonly HealthPart[];
 }
@@ -23,6 +25,15 @@ export interface HealthPart {
   readonly required: boolean;
   /** For operators: what the part is doing or what is wrong. Holds no path and no address. */
   readonly detail: string;
+}
+
+export interface RerankServer {
+  status(): {
+    readonly server: string;
+    readonly breaker: string;
+    readonly calls: number;
+    readonly retries: number;
+  };
 }
 
 /** The settings that the application reads; the service's configuration has this shape. */

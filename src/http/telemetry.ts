@@ -74,6 +74,7 @@ export function createTelemetry(app: FastifyInstance, { version, gates, lifecycl
 
   addQueueGauges(registers, gates);
   addIndexGauges(registers, lifecycle);
+  addRerankServerMetrics(registers, lifecycle);
   addBuildInfo(registers, version, lifecycle);
   addEventLoopDelay(app, registers);
 
@@ -150,6 +151,38 @@ function addIndexGauges(registers: Registry[], lifecycle: Lifecycle): void {
 }
 
 type IndexNumbers = ReturnType<ReturnType<Lifecycle['services']>['index']['status']>;
+
+/** Nothing where this process reranks. */
+function addRerankServerMetrics(registers: Registry[], lifecycle: Lifecycle): void {
+  const status = () => lifecycle.peek()?.rerankServer?.status();
+  const stateGauge = (name: string, help: string, part: 'server' | 'breaker') =>
+    new Gauge({
+      name,
+      help,
+      labelNames: ['state'] as const,
+      registers,
+      collect() {
+        const state = status()?.[part];
+        this.reset();
+        if (state !== undefined) this.set({ state }, 1);
+      },
+    });
+  stateGauge('coverrank_rerank_server_state', 'Always 1; the label says how the server that reranks is.', 'server');
+  stateGauge('coverrank_rerank_breaker_state', 'Always 1; the label says how the circuit breaker is.', 'breaker');
+  new Counter({
+    name: 'coverrank_rerank_calls_total',
+    help: 'Calls to the server that reranks, and how many were made once more.',
+    labelNames: ['attempt'] as const,
+    registers,
+    collect() {
+      const current = status();
+      if (current === undefined) return;
+      this.reset();
+      this.inc({ attempt: 'first' }, current.calls);
+      this.inc({ attempt: 'retry' }, current.retries);
+    },
+  });
+}
 
 function addBuildInfo(registers: Registry[], version: string, lifecycle: Lifecycle): void {
   new Gauge({

@@ -20,6 +20,8 @@ export interface ModelOptions {
     readonly image_max_pixels: number;
     readonly query_cache: number;
   };
+  /** False where a server reranks: then the reranker's graph stays unloaded. */
+  readonly loadReranker?: boolean;
   readonly onDeath?: (part: string, error: Error) => void;
 }
 
@@ -64,7 +66,10 @@ export function openTokenizer(bundle: Bundle): Tokenizer {
   });
 }
 
-async function startParts(bundle: Bundle, { threads, onDeath }: ModelOptions): Promise<Model['parts']> {
+async function startParts(
+  bundle: Bundle,
+  { threads, loadReranker = true, onDeath }: ModelOptions,
+): Promise<Model['parts']> {
   const cores = os.availableParallelism();
   const common = { bundle, background: false };
   const report = (name: string) => ({ name, onDeath: (error: Error) => onDeath?.(name, error) });
@@ -82,7 +87,7 @@ async function startParts(bundle: Bundle, { threads, onDeath }: ModelOptions): P
       threads: threads.image || Math.max(1, Math.floor(cores / 2)),
       background: true,
     }),
-    bundle.manifest.rerank === null
+    bundle.manifest.rerank === null || !loadReranker
       ? undefined
       : startModelPart({
           ...common,

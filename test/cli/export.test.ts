@@ -1,0 +1,45 @@
+import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
+import { access, mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { packageRoot } from '../../src/core/package-root.ts';
+
+const cli = fileURLToPath(new URL('../../src/cli.js', import.meta.url));
+
+function coverrank(...args: readonly string[]): Promise<{ code: number; stdout: string; stderr: string }> {
+  return new Promise((resolve) => {
+    execFile(process.execPath, [cli, ...args], (error, stdout, stderr) => {
+      resolve({ code: error === null ? 0 : Number(error.code), stdout, stderr });
+    });
+  });
+}
+
+test('export triton writes a repository and says how to use it', async (t) => {
+  const out = await mkdtemp(join(tmpdir(), 'coverrank-export-'));
+  t.after(() => rm(out, { recursive: true, force: true }));
+  const model = join(packageRoot, 'models/demo');
+  const written = await coverrank('export', 'triton', '--model', model, '--out', out, '--device', 'cpu', '--json');
+  assert.equal(written.code, 0, written.stderr);
+  const report = JSON.parse(written.stdout) as Record<string, unknown>;
+  assert.equal(report['name'], 'demo');
+  assert.equal(report['self_test_difference'], 0);
+  await access(join(out, 'demo/config.pbtxt'));
+
+  const taken = await coverrank('export', 'triton', '--model', model, '--out', out);
+  assert.equal(taken.code, 2);
+  assert.match(taken.stderr, /^coverrank: .*--force\.\n$/);
+  const replaced = await coverrank('export', 'triton', '--model', model, '--out', out, '--force');
+  assert.equal(replaced.code, 0, replaced.stderr);
+  assert.match(replaced.stdout, /--rerank-url http:\/\/HOST:8000\/v2\/models\/demo/);
+  assert.match(replaced.stderr, /int8/);
+});
+
+test('a kind of export that does not exist, and a missing option, are wrong use', async () => {
+  assert.equal((await coverrank('export', 'tensorrt')).code, 2);
+  const incomplete = await coverrank('export', 'triton');
+  assert.equal(incomplete.code, 2);
+  assert.match(incomplete.stderr, /--out/);
+});

@@ -8,6 +8,7 @@ import { createTaskRegistry } from '../indexing/tasks.ts';
 import { createGate } from './admission.ts';
 import type { AppConfig } from './app-services.ts';
 import { addAuthentication } from './auth.ts';
+import { addBodyCoding } from './body-coding.ts';
 import { addBodyTimeout } from './body-timeout.ts';
 import { answerConnectionError } from './connection-errors.ts';
 import { addErrorHandler, sendProblem, toFailure } from './error-handler.ts';
@@ -74,6 +75,7 @@ export async function createApp(lifecycle: Lifecycle, config: AppConfig, logger:
   addRequestMetrics(app, telemetry);
   addNotFound(app);
   addAuthentication(app, config.api_keys, DOCS_PREFIX);
+  addBodyCoding(app);
   addBodyTimeout(app);
   await addOpenApi(app, packageVersion());
   // Each in a scope of its own: what one of them takes as a body, such as NDJSON, the others do not.

@@ -47,6 +47,10 @@ export function toFailure(error: unknown): CoverrankError {
     if (error.statusCode === 400) {
       return failure('invalid_request', 'The body is not valid JSON.', { cause: error });
     }
+    // From what serves the documentation's files, for a path that leaves their folder.
+    if (error.statusCode === 403 || error.statusCode === 404) {
+      return failure('not_found', 'There is nothing at this address.', { cause: error });
+    }
   }
   return internal(error);
 }

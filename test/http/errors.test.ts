@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import type { AddressInfo } from 'node:net';
 import { connect } from 'node:net';
 import { after, before, test } from 'node:test';
+import { gzipSync } from 'node:zlib';
 import { failure } from '../../src/core/errors.ts';
 import { toFailure } from '../../src/http/error-handler.ts';
 import { LIMITS } from '../../src/http/limits.ts';
@@ -39,6 +40,7 @@ test('what the framework refuses is told as our problems', async () => {
   for (const [request, status, code] of [
     [{ method: 'GET', url: '/nothing' }, 404, 'not_found'],
     [{ method: 'GET', url: '/docs/static/nothing.js' }, 404, 'not_found'],
+    [{ method: 'GET', url: '/docs/static/%2e%2e/%2e%2e/package.json' }, 404, 'not_found'],
     [{ method: 'GET', url: '/rank' }, 405, 'method_not_allowed'],
     [{ method: 'POST', url: '/rank', headers: json, payload: '{"query":' }, 400, 'invalid_request'],
     [{ method: 'POST', url: '/rank', headers: json, payload: '' }, 400, 'invalid_request'],
@@ -70,6 +72,31 @@ test('what the framework refuses is told as our problems', async () => {
     assert.equal(answer.body.code, code);
     assert.equal(answer.body.status, status);
     assert.match(String(answer.headers['content-type']), /^application\/problem\+json/);
+  }
+});
+
+test('a body in another coding than plain UTF-8 is refused, not guessed at', async () => {
+  const gbk = Buffer.from([...Buffer.from('{"query":"'), 0xc3, 0xa8, 0xd6, ...Buffer.from('"}')]);
+  const lines = { 'content-type': 'application/x-ndjson' };
+  const gzip = { 'content-encoding': 'gzip' };
+  for (const [url, headers, payload, status] of [
+    ['/rank', json, gbk, 400],
+    ['/rank', { 'content-type': 'application/json; charset=gbk' }, '{"query":"a"}', 415],
+    ['/rank', { ...json, ...gzip }, gzipSync('{"query":"a"}'), 415],
+    ['/index', { ...lines, ...gzip }, gzipSync('{"id":"a","delete":true}'), 415],
+    ['/index', { 'content-type': 'application/x-ndjson; charset="GB18030"' }, '{"id":"a","delete":true}', 415],
+    ['/rank', { 'content-type': 'application/json; charset=UTF-8' }, '{"query":"a"}', 200],
+    ['/rank', { ...json, 'content-encoding': 'identity' }, '\ufeff{"query":"a"}', 200],
+  ] as const) {
+    const answer = await service.call({ method: 'POST', url, headers, payload });
+    assert.equal(answer.status, status, `${url} ${JSON.stringify(headers)}`);
+  }
+});
+
+test('a name that would set a prototype is refused in a ranking request', async () => {
+  for (const payload of ['{"query":"a","__proto__":{"top_n":1}}', '{"query":"a","filter":{"__proto__":1}}']) {
+    const { status } = await service.call({ method: 'POST', url: '/rank', headers: json, payload });
+    assert.equal(status, 400);
   }
 });
 

@@ -4,6 +4,7 @@ import { failure, isFailure } from '../../../core/errors.ts';
 import type { CoverIndexer } from '../../../indexing/index-covers.ts';
 import { type IndexItem, parseItem, type RejectedItem, rejectedItem } from '../../../indexing/item.ts';
 import type { RunningTask } from '../../../indexing/tasks.ts';
+import { addJsonParser } from '../../body-coding.ts';
 import { clientSignal, holdPlace } from '../../client-signal.ts';
 import { toFailure } from '../../error-handler.ts';
 import { LIMITS, ndjsonLineBytes } from '../../limits.ts';
@@ -46,6 +47,8 @@ const documentedBody = {
 };
 
 export const addIndexCovers: AddRoute = (app, deps) => {
+  // An item with a forbidden name in it fails alone, like any other bad item.
+  addJsonParser(app, 'ignore');
   // The stream is the body: it is read line by line, as fast as items can be worked on.
   app.addContentTypeParser(NDJSON, (_request, payload, done) => done(null, payload));
 

@@ -59,6 +59,19 @@ test('outcomes come in request order, and a bad item fails alone', async () => {
   assert.equal(body.items[7].error.detail, '/unknown is not a field of an item.');
 });
 
+test('a name that would set a prototype fails its item alone, and its envelope as a whole', async () => {
+  const embedding = JSON.stringify(new Array(service.manifest.embedding_dim).fill(1));
+  const ask = (payload: string) =>
+    service.call({ method: 'POST', url: '/index', headers: { 'content-type': 'application/json' }, payload });
+  const { status, body } = await ask(
+    `{"items":[{"id":"p1","embedding":${embedding},"attributes":{"__proto__":"x"}},` +
+      `{"id":"p2","embedding":${embedding},"__proto__":{"title":"x"}},{"id":"p3","embedding":${embedding}}]}`,
+  );
+  assert.equal(status, 200);
+  assert.deepEqual(statuses(body.items), ['400 invalid_request', '400 invalid_request', '201 created']);
+  assert.equal((await ask('{"items":[],"__proto__":{"wait":false}}')).status, 400);
+});
+
 test('what is acknowledged can be found at once, and is not computed again', async () => {
   await post({ items: [items[2]] });
   const { body } = await service.call({

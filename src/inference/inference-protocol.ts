@@ -20,13 +20,15 @@ export interface TensorSpec {
   readonly name: string;
   readonly type: WireType;
   readonly dims: readonly number[];
+  /** Where the bytes lie in memory that the server shares; without it they are sent. */
+  readonly shared?: { readonly region: string; readonly offset: number };
 }
 
 export interface InferRequest {
   readonly body: Uint8Array;
   /** Bytes of the JSON header at the start of the body. */
   readonly headerBytes: number;
-  /** The inputs by name, all zero: views into the body, to be filled in place. */
+  /** The inputs that are sent, by name, all zero: views into the body, to be filled in place. */
   readonly inputs: TensorMap;
 }
 
@@ -47,19 +49,27 @@ export function layOutRequest(
       name: spec.name,
       shape: spec.dims,
       datatype: DATATYPE[spec.type],
-      parameters: { binary_data_size: byteLength(spec) },
+      parameters: placeOf(spec),
     })),
     outputs: outputs.map((name) => ({ name, parameters: { binary_data: true } })),
   });
-  const body = new Uint8Array(header.length + ordered.reduce((sum, spec) => sum + byteLength(spec), 0));
+  const sent = ordered.filter(({ shared }) => shared === undefined);
+  const body = new Uint8Array(header.length + sent.reduce((sum, spec) => sum + byteLength(spec), 0));
   body.set(header);
   const inputs: Record<string, Tensor> = {};
   let offset = header.length;
-  for (const spec of ordered) {
+  for (const spec of sent) {
     inputs[spec.name] = { type: spec.type, dims: spec.dims, data: view(spec, body.buffer, offset) };
     offset += byteLength(spec);
   }
   return { body, headerBytes: header.length, inputs };
+}
+
+function placeOf(spec: TensorSpec): Record<string, number | string> {
+  const bytes = byteLength(spec);
+  if (spec.shared === undefined) return { binary_data_size: bytes };
+  const { region, offset } = spec.shared;
+  return { shared_memory_region: region, shared_memory_offset: offset, shared_memory_byte_size: bytes };
 }
 
 /** JSON may end in spaces; they bring what follows to an aligned place. */

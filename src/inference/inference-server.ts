@@ -31,9 +31,16 @@ export interface InferenceServer {
    * the signal's reason when it fires.
    */
   infer(request: InferRequest, signal: AbortSignal): Promise<ReadonlyMap<string, Float32Array>>;
+  /** Names of the protocol's extensions that the server has. */
+  extensions(signal: AbortSignal): Promise<readonly unknown[]>;
+  /** Has the server map the POSIX shared memory object `/name`. Rejects when it cannot. */
+  registerRegion(name: string, bytes: number, signal: AbortSignal): Promise<void>;
+  unregisterRegion(name: string, signal: AbortSignal): Promise<void>;
+  hasRegion(name: string, signal: AbortSignal): Promise<boolean>;
   close(): Promise<void>;
 }
 
+const REGIONS = '/v2/systemsharedmemory/region';
 const CONNECT_TIMEOUT_MS = 1000;
 /** Idle connections are closed here before a proxy in between is likely to do so unseen. */
 const KEEP_ALIVE_MS = 30_000;
@@ -116,6 +123,22 @@ export function createInferenceServer({ at, connections }: InferenceServerOption
       if (answer.status !== 200) throw statusFailure(answer);
       const headerLength = answer.headers[HEADER_LENGTH];
       return readOutputs(answer.body, typeof headerLength === 'string' ? headerLength : undefined);
+    },
+    async extensions(signal) {
+      const { extensions } = (await getJson('/v2', signal)) as { readonly extensions?: unknown };
+      return Array.isArray(extensions) ? extensions : [];
+    },
+    async registerRegion(name, bytes, signal) {
+      const body = JSON.stringify({ key: `/${name}`, offset: 0, byte_size: bytes });
+      const answer = await call({ path: `${REGIONS}/${name}/register`, method: 'POST', body, signal });
+      if (answer.status !== 200) throw statusFailure(answer);
+    },
+    async unregisterRegion(name, signal) {
+      await call({ path: `${REGIONS}/${name}/unregister`, method: 'POST', signal });
+    },
+    async hasRegion(name, signal) {
+      const answer = await call({ path: `${REGIONS}/${name}/status`, method: 'GET', signal });
+      return answer.status === 200;
     },
     close: () => pool.destroy(),
   };

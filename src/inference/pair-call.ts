@@ -4,6 +4,9 @@ import type { PreparedQuery, TensorMap } from '../core/ports.ts';
 import type { ImageTokens, Signals } from '../core/types.ts';
 import { layOutRequest, type TensorSpec } from './inference-protocol.ts';
 import type { InferenceServer } from './inference-server.ts';
+import type { SharedPlace } from './shared-tokens.ts';
+
+const TOKENS = 'tokens_int8';
 
 /** One query with some images, as one call to an exported reranker. */
 export interface PairCall {
@@ -11,6 +14,8 @@ export interface PairCall {
   readonly images: readonly ImageTokens[];
   /** Told to the server, so that it does not work on what nobody waits for any more. */
   readonly timeoutMs: number;
+  /** Where the images' tokens already lie for the server; without it they are sent. */
+  readonly sharedTokens?: SharedPlace | undefined;
 }
 
 /** The tensors of a call with P pairs: input_ids [P, L], tokens_int8 [P, N, W], token_scale [P, N]. */
@@ -19,7 +24,7 @@ export function pairSpecs({ name, rerank, tokens }: BundleManifest, pairs: numbe
   return [
     { name: 'input_ids', type: 'int64', dims: [pairs, rerank.context_length] },
     { name: 'token_scale', type: 'float32', dims: [pairs, tokens.count] },
-    { name: 'tokens_int8', type: 'int8', dims: [pairs, tokens.count, tokens.width] },
+    { name: TOKENS, type: 'int8', dims: [pairs, tokens.count, tokens.width] },
   ];
 }
 
@@ -27,12 +32,15 @@ export function pairSpecs({ name, rerank, tokens }: BundleManifest, pairs: numbe
 export async function scorePairs(
   server: InferenceServer,
   manifest: BundleManifest,
-  { query, images, timeoutMs }: PairCall,
+  { query, images, timeoutMs, sharedTokens }: PairCall,
   signal: AbortSignal,
 ): Promise<Signals[]> {
   const names = manifest.rerank?.signals ?? [];
   const timeout = Math.max(1, Math.floor(timeoutMs * 1000));
-  const request = layOutRequest(pairSpecs(manifest, images.length), names, { timeout });
+  const specs = pairSpecs(manifest, images.length).map((spec) =>
+    spec.name === TOKENS && sharedTokens !== undefined ? { ...spec, shared: sharedTokens } : spec,
+  );
+  const request = layOutRequest(specs, names, { timeout });
   fillPairs(request.inputs, query, images);
   const outputs = await server.infer(request, signal);
   const columns = names.map((name) => [name, checkedScores(outputs.get(name), images.length)] as const);
@@ -41,22 +49,14 @@ export async function scorePairs(
   );
 }
 
-/** Every pair has the query's ids, padded with 0, and the tokens of its image. */
+/** Every pair has the query's ids, padded with 0, and its image's tokens, unless these are shared. */
 function fillPairs(inputs: TensorMap, { tokenIds }: PreparedQuery, images: readonly ImageTokens[]): void {
-  const { input_ids: ids, tokens_int8: values, token_scale: scales } = inputs;
-  if (
-    !(ids?.data instanceof BigInt64Array) ||
-    !(values?.data instanceof Int8Array) ||
-    !(scales?.data instanceof Float32Array)
-  ) {
-    throw failure('internal', 'The call to the reranking server was laid out wrongly.');
-  }
+  const { input_ids: ids, token_scale: scales, [TOKENS]: tokens } = inputs;
   const text = tokenIds.map(BigInt);
-  const [perText, perImage, perScales] = [ids, values, scales].map(({ data }) => data.length / images.length);
   for (const [pair, image] of images.entries()) {
-    ids.data.set(text, pair * (perText ?? 0));
-    values.data.set(image.values, pair * (perImage ?? 0));
-    scales.data.set(image.scales, pair * (perScales ?? 0));
+    if (ids?.data instanceof BigInt64Array) ids.data.set(text, (pair * ids.data.length) / images.length);
+    if (scales?.data instanceof Float32Array) scales.data.set(image.scales, pair * image.scales.length);
+    if (tokens?.data instanceof Int8Array) tokens.data.set(image.values, pair * image.values.length);
   }
 }
 

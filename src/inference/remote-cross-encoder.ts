@@ -6,11 +6,12 @@ import type { CrossEncoder, PreparedQuery } from '../core/ports.ts';
 import { servedModelName } from '../core/served-model.ts';
 import type { ImageTokens, ModelRef, Signals } from '../core/types.ts';
 import { type BreakerState, createCallPolicy } from './call-policy.ts';
-import { createInferenceServer, type InferenceServer, parseServedAt } from './inference-server.ts';
+import { createInferenceServer, parseServedAt } from './inference-server.ts';
 import { createLatencyEstimate, type LatencyEstimate } from './latency-estimate.ts';
-import { scorePairs } from './pair-call.ts';
+import { type PairCall, scorePairs } from './pair-call.ts';
 import { checkServedModel, type ServedModel } from './served-model.ts';
 import { createServerWatch, type ServerWatch, type WatchState, type WatchTimings } from './server-watch.ts';
+import { createSharedTokens, mayShareMemory, type SharedTokens } from './shared-tokens.ts';
 import type { Tokenizer } from './tokenizer.ts';
 
 export interface RemoteCrossEncoderOptions {
@@ -28,6 +29,8 @@ export interface RemoteCrossEncoderOptions {
   readonly maxInFlight: number;
   /** Calls that may wait; one more is refused. */
   readonly maxQueued: number;
+  /** False: tokens are always sent, also to a server on this machine that offers shared memory. */
+  readonly sharesMemory?: boolean;
   readonly onEvent?: (event: RemoteEvent) => void;
   readonly watchTimings?: Partial<WatchTimings>;
 }
@@ -43,6 +46,8 @@ export interface RemoteStatus {
   readonly breaker: BreakerState;
   readonly calls: number;
   readonly retries: number;
+  /** Whether tokens go through shared memory. */
+  readonly sharesMemory: boolean;
 }
 
 export interface RemoteCrossEncoder extends CrossEncoder {
@@ -66,6 +71,10 @@ export async function openRemoteCrossEncoder(options: RemoteCrossEncoderOptions)
   const at = parseServedAt(url, servedModelName(manifest.name));
   const server = createInferenceServer({ at, connections: maxInFlight });
   const latency = createLatencyEstimate();
+  const shared =
+    (options.sharesMemory ?? true) && mayShareMemory(at.origin)
+      ? createSharedTokens({ server, places: maxInFlight })
+      : undefined;
   let isHashKnown = true;
 
   const watch = createServerWatch({
@@ -79,6 +88,8 @@ export async function openRemoteCrossEncoder(options: RemoteCrossEncoderOptions)
     const served = checkServedModel(manifest, await server.metadata(signal), await server.config(signal));
     if (isHashKnown && !served.isHashKnown) onEvent({ event: 'rerank_hash_unknown' });
     isHashKnown = served.isHashKnown;
+    const { count = 0, width = 0 } = manifest.tokens ?? {};
+    await shared?.ensure(pairsPerCall(served) * count * width, signal);
     if (!latency.isKnown) await warmUp(served, signal);
     return served;
   }
@@ -91,8 +102,17 @@ export async function openRemoteCrossEncoder(options: RemoteCrossEncoderOptions)
       const size = Math.min(pairs, pairsPerCall(served));
       const startedAt = performance.now();
       const images = new Array<ImageTokens>(size).fill(blank);
-      await scorePairs(server, manifest, { query: { tokenIds: [] }, images, timeoutMs: options.timeoutMs }, signal);
+      await callServer({ query: { tokenIds: [] }, images, timeoutMs: options.timeoutMs }, signal);
       if (run > 0) latency.learn(size, performance.now() - startedAt);
+    }
+  }
+
+  async function callServer(call: PairCall, signal: AbortSignal): Promise<Signals[]> {
+    const place = await shared?.put(call.images);
+    try {
+      return await scorePairs(server, manifest, { ...call, sharedTokens: place }, signal);
+    } finally {
+      place?.release();
     }
   }
 
@@ -100,31 +120,37 @@ export async function openRemoteCrossEncoder(options: RemoteCrossEncoderOptions)
     return Math.min(options.maxBatchPairs, served?.maxBatch ?? options.maxBatchPairs);
   }
 
+  async function close(): Promise<void> {
+    watch.close();
+    await shared?.close();
+    await server.close();
+  }
+
   try {
     await watch.look();
   } catch (error) {
     if (isFailure(error, 'invalid_config')) {
-      watch.close();
-      await server.close();
+      await close();
       throw error;
     }
   }
-  return createRemote(
-    { ...options, onEvent },
-    { server, watch, latency, pairsPerCall: () => pairsPerCall(watch.served) },
-  );
+  const parts = { callServer, watch, latency, shared, pairsPerCall: () => pairsPerCall(watch.served), close };
+  return createRemote({ ...options, onEvent }, parts);
 }
 
 interface RemoteParts {
-  readonly server: InferenceServer;
+  readonly callServer: (call: PairCall, signal: AbortSignal) => Promise<Signals[]>;
   readonly watch: ServerWatch;
   readonly latency: LatencyEstimate;
+  /** Undefined where tokens are always sent. */
+  readonly shared: SharedTokens | undefined;
   readonly pairsPerCall: () => number;
+  readonly close: () => Promise<void>;
 }
 
 function createRemote(
   options: RemoteCrossEncoderOptions & { readonly onEvent: (event: RemoteEvent) => void },
-  { server, watch, latency, pairsPerCall }: RemoteParts,
+  { callServer, watch, latency, shared, pairsPerCall, close }: RemoteParts,
 ): RemoteCrossEncoder {
   const { manifest, tokenizer, timeoutMs, maxInFlight, maxQueued, onEvent } = options;
   const contextLength = manifest.rerank?.context_length ?? 0;
@@ -144,8 +170,8 @@ function createRemote(
     const timeout = AbortSignal.timeout(Math.ceil(timeoutMs));
     const leftMs = Math.min(timeoutMs, call.deadlineAt - startedAt);
     try {
-      const either = AbortSignal.any([signal, timeout]);
-      const signals = await scorePairs(server, manifest, { ...call, timeoutMs: leftMs }, either);
+      const { query, images } = call;
+      const signals = await callServer({ query, images, timeoutMs: leftMs }, AbortSignal.any([signal, timeout]));
       latency.learn(call.images.length, performance.now() - startedAt);
       return signals;
     } catch (error) {
@@ -199,11 +225,14 @@ function createRemote(
         failed.abort();
       }
     },
-    status: () => ({ server: watch.state, breaker: policy.breaker, calls, retries: policy.retries }),
-    async close() {
-      watch.close();
-      await server.close();
-    },
+    status: () => ({
+      server: watch.state,
+      breaker: policy.breaker,
+      calls,
+      retries: policy.retries,
+      sharesMemory: shared?.isUsed ?? false,
+    }),
+    close,
   };
 }
 

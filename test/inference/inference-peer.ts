@@ -1,4 +1,4 @@
-import { readFile } from 'node:fs/promises';
+import { type FileHandle, open as openFile, readFile } from 'node:fs/promises';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
@@ -20,6 +20,8 @@ export type Fault = { times?: number } & (
 
 export interface SeenCall {
   readonly pairs: number;
+  /** Of the whole body. */
+  readonly bytes: number;
   readonly timeoutUs: number;
 }
 
@@ -34,6 +36,10 @@ export interface InferencePeer {
   isReady: boolean;
   /** Answered in place of the model's configuration's hash; null: the server has no configuration to tell. */
   hash: string | null;
+  /** `refused`: the extension is there, but the memory is not the same as the caller's. */
+  sharedMemory: 'none' | 'offered' | 'refused';
+  /** Shared memory that is mapped now, by name. */
+  readonly regions: Map<string, FileHandle>;
   /** Laid over the model's metadata. */
   metadata: Record<string, unknown>;
   close(): Promise<void>;
@@ -45,7 +51,12 @@ interface WirePort {
   readonly name: string;
   readonly datatype: string;
   readonly shape: readonly number[];
-  readonly parameters?: { readonly binary_data_size: number };
+  readonly parameters?: {
+    readonly binary_data_size?: number;
+    readonly shared_memory_region?: string;
+    readonly shared_memory_offset?: number;
+    readonly shared_memory_byte_size?: number;
+  };
 }
 
 /**
@@ -57,8 +68,18 @@ export async function startPeer(modelFolder: string, port = 0): Promise<Inferenc
   const graph = await openGraph(join(modelFolder, '1/model.onnx'));
   const model = describe(config);
   const calls: SeenCall[] = [];
+  const regions = new Map<string, FileHandle>();
   let open = 0;
-  const peer: State = { fault: undefined, isReady: true, hash: model.hash, metadata: {}, mostAtOnce: 0, calls };
+  const peer: State = {
+    fault: undefined,
+    isReady: true,
+    hash: model.hash,
+    metadata: {},
+    mostAtOnce: 0,
+    calls,
+    sharedMemory: 'none',
+    regions,
+  };
 
   const server = createServer((request, response) => {
     void handle(request, response).catch((error: Error) => answer(response, 500, { error: error.message }));
@@ -68,6 +89,12 @@ export async function startPeer(modelFolder: string, port = 0): Promise<Inferenc
     const path = request.url ?? '';
     const root = `/v2/models/${model.name}`;
     if (path === '/v2/health/ready') return answer(response, peer.isReady ? 200 : 400, {});
+    if (path === '/v2') {
+      const extensions = peer.sharedMemory === 'none' ? [] : ['system_shared_memory'];
+      return answer(response, 200, { name: 'peer', extensions });
+    }
+    const region = /^\/v2\/systemsharedmemory\/region\/([^/]+)\/(\w+)$/.exec(path);
+    if (region !== null) return manageRegion(region[1] ?? '', region[2] ?? '', request, response);
     if (!path.startsWith(root)) return answer(response, 404, { error: 'unknown model' });
     if (path === `${root}/ready`) return answer(response, peer.isReady ? 200 : 400, {});
     if (path === root) return answer(response, 200, { ...model.metadata, ...peer.metadata });
@@ -84,18 +111,36 @@ export async function startPeer(modelFolder: string, port = 0): Promise<Inferenc
     }
   }
 
+  async function manageRegion(
+    name: string,
+    verb: string,
+    request: IncomingMessage,
+    response: ServerResponse,
+  ): Promise<void> {
+    if (verb === 'status') return answer(response, regions.has(name) ? 200 : 404, []);
+    if (peer.sharedMemory === 'refused') return answer(response, 500, { error: 'Unable to open shared memory region' });
+    if (verb === 'register') {
+      const { key } = JSON.parse((await bodyOf(request)).toString('utf8')) as { key: string };
+      regions.set(name, await openFile(`/dev/shm${key}`));
+    } else {
+      await regions.get(name)?.close();
+      regions.delete(name);
+    }
+    answer(response, 200, {});
+  }
+
   async function infer(body: Buffer, headerBytes: number, response: ServerResponse): Promise<void> {
     const header = JSON.parse(body.toString('utf8', 0, headerBytes)) as {
       inputs: WirePort[];
       parameters: { timeout: number };
     };
-    calls.push({ pairs: header.inputs[0]?.shape[0] ?? 0, timeoutUs: header.parameters.timeout });
+    calls.push({ pairs: header.inputs[0]?.shape[0] ?? 0, bytes: body.length, timeoutUs: header.parameters.timeout });
     const fault = takeFault(peer);
     if (fault?.kind === 'latency') await setTimeout(fault.ms);
     if (fault?.kind === 'reset') return void response.socket?.resetAndDestroy();
     if (fault?.kind === 'status') return answer(response, fault.status, fault.body);
     if (fault?.kind === 'garbage') return answer(response, 200, '<html>It works!</html>');
-    const scores = await run(graph, header.inputs, body.subarray(headerBytes));
+    const scores = await run(graph, header.inputs, body.subarray(headerBytes), regions);
     if (fault?.kind === 'json') {
       const outputs = scores.map((score) => ({ ...score, data: [...score.data] }));
       return answer(response, 200, { model_name: model.name, outputs });
@@ -115,6 +160,7 @@ export async function startPeer(modelFolder: string, port = 0): Promise<Inferenc
     async close() {
       server.closeAllConnections();
       await new Promise((resolve) => server.close(resolve));
+      for (const region of regions.values()) await region.close();
       await graph.close();
     },
   });
@@ -127,14 +173,25 @@ interface Score {
   readonly data: Float32Array;
 }
 
-async function run(graph: GraphSession, ports: readonly WirePort[], bytes: Buffer): Promise<Score[]> {
+async function run(
+  graph: GraphSession,
+  ports: readonly WirePort[],
+  bytes: Buffer,
+  regions: ReadonlyMap<string, FileHandle>,
+): Promise<Score[]> {
   let offset = 0;
-  const inputs = ports.map(({ name, datatype, shape, parameters }) => {
-    const size = parameters?.binary_data_size ?? 0;
-    const { buffer } = Uint8Array.from(bytes.subarray(offset, offset + size));
+  const inputs: [string, Tensor][] = [];
+  for (const { name, datatype, shape, parameters = {} } of ports) {
+    const size = parameters.binary_data_size ?? 0;
+    const part = Uint8Array.from(bytes.subarray(offset, offset + size));
     offset += size;
-    return [name, tensorOf(datatype, shape, buffer)] as const;
-  });
+    const region = parameters.shared_memory_region;
+    const content = region === undefined ? part : new Uint8Array(parameters.shared_memory_byte_size ?? 0);
+    if (region !== undefined) {
+      await regions.get(region)?.read(content, 0, content.length, parameters.shared_memory_offset ?? 0);
+    }
+    inputs.push([name, tensorOf(datatype, shape, content.buffer)]);
+  }
   if (offset !== bytes.length) throw new Error('the body does not end where its header says');
   const outputs = await graph.run(Object.fromEntries(inputs));
   return Object.entries(outputs).map(([name, { dims, data }]) => ({

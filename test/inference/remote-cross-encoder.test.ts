@@ -54,6 +54,7 @@ async function open(t: TestContext, url: string, changes: Partial<RemoteCrossEnc
     maxBatchPairs: 64,
     maxInFlight: 4,
     maxQueued: 32,
+    sharesMemory: true,
     onEvent: (event) => events.push(event),
     watchTimings: { retryMs: 20, recheckMs: 60 },
     ...changes,
@@ -117,6 +118,40 @@ test('answers in JSON, from a server without the binary extension for outputs, a
   const peer = await start(t);
   const { encoder } = await open(t, peer.url);
   peer.fault = { kind: 'json' };
+  const query = encoder.prepare('一只猫');
+  assertClose(await encoder.score(query, images(5), never), await expectedScores(query.tokenIds, 5));
+});
+
+const isLinux = process.platform === 'linux';
+
+test('tokens go through shared memory where the server offers it', { skip: !isLinux }, async (t) => {
+  const peer = await start(t);
+  peer.sharedMemory = 'offered';
+  const { encoder } = await open(t, peer.url);
+  assert.equal(encoder.status().sharesMemory, true);
+  const query = encoder.prepare('一只猫');
+  const expected = await expectedScores(query.tokenIds, 30);
+  for (let round = 0; round < 3; round++) {
+    await encoder.score(encoder.prepare('狗'), images(30, 7), never);
+    assertClose(await encoder.score(query, images(30), never), expected);
+  }
+  assert.ok(peer.calls.every(({ bytes }) => bytes < 8000));
+
+  // As after a restart of the server: the region is not known there any more.
+  const [lost] = peer.regions;
+  await lost?.[1].close();
+  peer.regions.clear();
+  await until(() => peer.regions.size === 1);
+  assertClose(await encoder.score(query, images(30), never), expected);
+  await encoder.close();
+  assert.equal(peer.regions.size, 0);
+});
+
+test('memory that the server cannot see means that tokens are sent', { skip: !isLinux }, async (t) => {
+  const peer = await start(t);
+  peer.sharedMemory = 'refused';
+  const { encoder } = await open(t, peer.url);
+  assert.equal(encoder.status().sharesMemory, false);
   const query = encoder.prepare('一只猫');
   assertClose(await encoder.score(query, images(5), never), await expectedScores(query.tokenIds, 5));
 });

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, type TestContext, test } from 'node:test';
@@ -38,7 +38,7 @@ describe('an exported reranker on Triton', { skip }, () => {
     bundle = await goldenBundle(folder);
     await layOutBackends(installation, join(folder, 'backends'));
     const repository = join(folder, 'repository');
-    const options = { queueDelayUs: 2000, maxBatch: 64, maxQueued: MAX_QUEUED };
+    const options = { queueDelayUs: 2000, queueTimeoutUs: 10_000_000, maxBatch: 64, maxQueued: MAX_QUEUED };
     await usePythonBackend((await exportModel(bundle, repository, { ...options, name: 'fused' })).path);
     const standard = { ...options, name: 'standard', standardOperators: true };
     await usePythonBackend((await exportModel(bundle, repository, standard)).path);
@@ -63,7 +63,12 @@ describe('an exported reranker on Triton', { skip }, () => {
     });
   }
 
-  async function open(t: TestContext, model: string, maxInFlight = 16): Promise<RemoteCrossEncoder> {
+  async function open(
+    t: TestContext,
+    model: string,
+    maxInFlight = 16,
+    sharesMemory = false,
+  ): Promise<RemoteCrossEncoder> {
     const opened = await openBundle(bundle.dir);
     const encoder = await openRemoteCrossEncoder({
       url: `${triton.url}/v2/models/${model}`,
@@ -74,6 +79,7 @@ describe('an exported reranker on Triton', { skip }, () => {
       maxBatchPairs: 64,
       maxInFlight,
       maxQueued: 4096,
+      sharesMemory,
     });
     t.after(() => encoder.close());
     return encoder;
@@ -104,6 +110,39 @@ describe('an exported reranker on Triton', { skip }, () => {
       }
     });
   }
+
+  test('tokens that go through shared memory give the same scores, also after the server started anew', async (t) => {
+    const encoder = await open(t, 'fused', 4, true);
+    assert.equal(encoder.status().sharesMemory, true);
+    const sending = await open(t, 'fused');
+    assert.equal(sending.status().sharesMemory, false);
+    const queries = Array.from({ length: 30 }, (_, number) => encoder.prepare(`${QUERIES[number % 5]} ${number}`));
+    const pairs = images(40);
+    const sent = await Promise.all(queries.map((query) => sending.score(query, pairs, never)));
+    // Other images first, so that every place has held something else before.
+    await Promise.all(queries.map((query) => encoder.score(query, [...pairs].reverse(), never)));
+    const shared = await Promise.all(queries.map((query) => encoder.score(query, pairs, never)));
+    const expectSame = (got: typeof sent): void => {
+      for (const [number, scores] of sent.entries()) {
+        for (const [pair, { ocr_semantic }] of scores.entries()) {
+          const difference = Math.abs((ocr_semantic ?? Number.NaN) - (got[number]?.[pair]?.['ocr_semantic'] ?? 0));
+          assert.ok(difference < 1e-4, `query ${number} pair ${pair} differs by ${difference}`);
+        }
+      }
+    };
+    expectSame(shared);
+
+    await triton.kill();
+    triton = await start(Number(new URL(triton.url).port));
+    await encoder.score(queries[0] ?? { tokenIds: [] }, pairs, never).catch(() => {});
+    await until(() => encoder.status().server === 'serving');
+    expectSame(await Promise.all(queries.map((query) => encoder.score(query, pairs, never))));
+    assert.equal(encoder.status().sharesMemory, true);
+    assert.deepEqual(
+      (await readdir('/dev/shm')).filter((name) => name.startsWith('coverrank-')),
+      [],
+    );
+  });
 
   test('queries that come together share runs and get the scores that each gets alone', async (t) => {
     const encoder = await open(t, 'fused');

@@ -1,6 +1,6 @@
-import { closeSync, existsSync, openSync, readSync } from 'node:fs';
 import { type Database, open, type RootDatabase } from 'lmdb';
 import type { Thumbnail } from '../core/types.ts';
+import { demandLmdbFile } from './lmdb-file.ts';
 import {
   decodeCover,
   decodeCoverLabel,
@@ -56,7 +56,7 @@ const SEQUENCE_KEY = Buffer.from('sequence');
 
 /**
  * Opens the file at `path`, making it when it is not there. A transaction is fsynced before it returns. Throws when the
- * file is no LMDB file.
+ * file is no LMDB file, or is cut off.
  */
 export function openCoverStore(path: string) {
   demandLmdbFile(path);
@@ -196,23 +196,6 @@ export function openCoverStore(path: string) {
       await env.close();
     },
   };
-}
-
-/** LMDB's magic number and where it lies in the first page; lmdb-js crashes over a file without it. */
-const MAGIC = 0xbeef_c0de;
-const MAGIC_OFFSET = 24;
-
-function demandLmdbFile(path: string): void {
-  if (!existsSync(path)) return;
-  const start = Buffer.alloc(MAGIC_OFFSET + 4);
-  const file = openSync(path, 'r');
-  try {
-    const bytes = readSync(file, start, 0, start.length, 0);
-    // An empty file is what a crash leaves that came before the first write.
-    if (bytes > 0 && start.readUInt32LE(MAGIC_OFFSET) !== MAGIC) throw new Error('it is no LMDB file');
-  } finally {
-    closeSync(file);
-  }
 }
 
 function byBytes(env: RootDatabase, name: string): Database<Buffer, Buffer> {

@@ -2,7 +2,7 @@ import type { Server } from 'node:http';
 import { BlockList, isIP } from 'node:net';
 import closeWithGrace from 'close-with-grace';
 import pino, { type Logger } from 'pino';
-import type { Config } from './config.ts';
+import type { Config } from './config-schema.ts';
 import { failure } from './core/errors.ts';
 import { createApp } from './http/app.ts';
 import { createLifecycle } from './http/lifecycle.ts';

@@ -1,14 +1,18 @@
+import { createHash } from 'node:crypto';
 import os from 'node:os';
 import type { Logger } from 'pino';
-import type { Config } from './config.ts';
+import type { Config } from './config-schema.ts';
 import type { BundleManifest } from './core/bundle-format.ts';
 import { failure } from './core/errors.ts';
-import type { OpenGraph } from './core/ports.ts';
+import type { CoverEncoder, OpenGraph } from './core/ports.ts';
+import type { ModelRef } from './core/types.ts';
 import type { AppServices, HealthPart } from './http/app-services.ts';
 import { createImageFetcher } from './indexing/fetch-image.ts';
 import { createCoverIndexer } from './indexing/index-covers.ts';
 import { readManifest } from './inference/bundle.ts';
-import { type Model, openModel } from './inference/model.ts';
+import { type Model, openModel, openReranker, type Reranker } from './inference/model.ts';
+import type { ModelPart } from './inference/model-part.ts';
+import { createPairedCoverEncoder } from './inference/paired-cover-encoder.ts';
 import { openRemoteCrossEncoder, type RemoteCrossEncoder, type RemoteEvent } from './inference/remote-cross-encoder.ts';
 import { loadGraph } from './inference/session.ts';
 import type { FusionWeights } from './ranking/fuse.ts';
@@ -18,10 +22,13 @@ import { type CoverIndexOptions, type OpenedCoverIndex, openCoverIndex } from '.
 import type { CoverIndexEvent } from './store/graph-client.ts';
 
 export { openBundle } from './inference/bundle.ts';
-export { openModel } from './inference/model.ts';
+export { openModel, openReranker, type Reranker } from './inference/model.ts';
 export { type ExactFeatures, type OfflineModel, openOfflineModel } from './inference/offline-model.ts';
 export { restoreSnapshot } from './store/snapshot.ts';
 export { verifyDataDir } from './store/verify.ts';
+
+/** Signals that need no reranker. */
+const TOWER_SIGNALS: ReadonlySet<string> = new Set(['cosine', 'ocr_presence']);
 
 /** The service's parts, wired. This is the only place that knows them all. */
 export interface Services extends AppServices {
@@ -30,20 +37,15 @@ export interface Services extends AppServices {
 }
 
 /**
- * Loads the model and opens the data folder side by side, then puts the rest on top of them. Rejects with
+ * Loads the models and opens the data folder side by side, then puts the rest on top of them. Rejects with
  * `invalid_bundle`, `bundle_mismatch`, `data_dir_busy` or `corrupt_data`, with nothing left open.
  */
 export async function createServices(config: Config, log: Logger): Promise<Services> {
-  const manifest = readManifest(config.model);
-  const weights = fusionWeights(config, manifest);
-  const [model, index] = await bothOrNeither(
-    openModel(config.model, {
-      threads: config.threads,
-      limits: config.limits,
-      loadReranker: config.rerank_url === '',
-      onDeath: (part, error) => log.error({ err: error, part }, 'a model thread died and is being started again'),
-    }),
-    openCoverIndex({ ...indexOptions(config, manifest), onEvent: (event) => logIndexEvent(log, event) }),
+  const bundles = readBundles(config);
+  const weights = fusionWeights(config, bundles);
+  const [models, index] = await bothOrNeither(
+    openModels(config, log),
+    openCoverIndex({ ...indexOptions(config, bundles), onEvent: (event) => logIndexEvent(log, event) }),
   );
   const fetcher = createImageFetcher({
     allow: config.fetch.allow,
@@ -51,64 +53,132 @@ export async function createServices(config: Config, log: Logger): Promise<Servi
     perHost: config.fetch.per_host,
     maxBytes: config.limits.image_max_bytes,
   });
-  const rerankServer = await openRerankServer(config, model, log).catch(async (error: Error) => {
-    await Promise.all([index.close(), model.close(), fetcher.close()]);
+  const rerankServer = await openRerankServer(config, models.rerank, log).catch(async (error: Error) => {
+    await Promise.all([index.close(), models.close(), fetcher.close()]);
     throw error;
   });
-  const { textEncoder: queryEncoder, coverEncoder } = model;
-  const crossEncoder = rerankServer ?? model.crossEncoder;
+  const { textEncoder: queryEncoder } = models.recall;
+  const { coverEncoder } = models;
+  const crossEncoder = rerankServer ?? models.rerank.crossEncoder;
+  const { embedding_dim: embeddingDim } = bundles.recall;
 
   return {
-    model,
+    model: models.recall,
     index,
     queryEncoder,
     coverEncoder,
     rerankServer,
     ranker: createRanker({ queryEncoder, index, crossEncoder, weights }),
     scorer: createPairScorer({ queryEncoder, coverEncoder, crossEncoder, index, fetcher, weights }),
-    indexer: createCoverIndexer({ index, encoder: coverEncoder, fetcher, embeddingDim: manifest.embedding_dim }),
-    health: () => healthOf(model, rerankServer, index),
+    indexer: createCoverIndexer({ index, encoder: coverEncoder, fetcher, embeddingDim }),
+    health: () => healthOf(models, rerankServer, index),
     async close() {
       await index.close();
       await rerankServer?.close();
-      await model.close();
+      await models.close();
       await fetcher.close();
     },
   };
 }
 
+/** The bundle that recalls, and the one that reranks: the same unless `rerank_model` names another. */
+interface Models {
+  readonly recall: Model;
+  readonly rerank: Reranker;
+  readonly coverEncoder: CoverEncoder;
+  close(): Promise<void>;
+}
+
+async function openModels(config: Config, log: Logger): Promise<Models> {
+  const { model, rerank_model, rerank_url, threads, limits } = config;
+  const options = {
+    threads,
+    limits,
+    loadReranker: rerank_url === '',
+    onDeath: (part: string, error: Error) =>
+      log.error({ err: error, part }, 'a model thread died and is started again'),
+  };
+  if (rerank_model === '') {
+    const recall = await openModel(model, options);
+    return { recall, rerank: recall, coverEncoder: recall.coverEncoder, close: recall.close };
+  }
+  const [recall, rerank] = await bothOrNeither(
+    openModel(model, { ...options, loadReranker: false }),
+    openReranker(rerank_model, options),
+  );
+  return {
+    recall,
+    rerank,
+    coverEncoder: createPairedCoverEncoder(recall.coverEncoder, rerank.coverEncoder),
+    async close() {
+      await recall.close();
+      await rerank.close();
+    },
+  };
+}
+
+/** The manifests of both bundles, equal where one serves for both. */
+interface BundleManifests {
+  readonly recall: BundleManifest;
+  readonly rerank: BundleManifest;
+}
+
+function readBundles({ model, rerank_model }: Config): BundleManifests {
+  const recall = readManifest(model);
+  if (rerank_model === '') return { recall, rerank: recall };
+  const rerank = readManifest(rerank_model);
+  if (rerank.rerank !== null) return { recall, rerank };
+  throw failure('invalid_config', `rerank_model names the bundle ${rerank.name}, which has no reranker.`);
+}
+
 /**
- * The data folder alone, bound to the configured bundle, whose graphs are not loaded. Rejects with `invalid_bundle`,
+ * The data folder alone, bound to the configured bundles, whose graphs are not loaded. Rejects with `invalid_bundle`,
  * `bundle_mismatch`, `data_dir_busy` or `corrupt_data`.
  */
 export async function openIndex(config: Config): Promise<OpenedCoverIndex> {
-  return openCoverIndex(indexOptions(config, readManifest(config.model)));
+  return openCoverIndex(indexOptions(config, readBundles(config)));
 }
 
-function indexOptions({ data_dir, index }: Config, manifest: BundleManifest): CoverIndexOptions {
+function indexOptions({ data_dir, index }: Config, { recall, rerank }: BundleManifests): CoverIndexOptions {
   return {
     dataDir: data_dir,
-    bundle: { name: manifest.name, hash: manifest.hash },
-    embeddingDim: manifest.embedding_dim,
-    tokens: manifest.tokens,
+    bundle: recall === rerank ? { name: recall.name, hash: recall.hash } : pairRef(recall, rerank),
+    embeddingDim: recall.embedding_dim,
+    tokens: rerank.tokens,
     snapshotEveryWrites: index.snapshot_every_writes,
     efSearch: index.ef_search,
   };
 }
 
+/** An index holds embeddings of one bundle and tokens of the other, so it belongs to both. */
+function pairRef(recall: BundleManifest, rerank: BundleManifest): ModelRef {
+  const hash = createHash('sha256').update(recall.hash).update(rerank.hash).digest('hex');
+  return { name: `${recall.name}+${rerank.name}`, hash };
+}
+
 /** Runs a graph on the calling thread, for commands that have nothing else to do meanwhile. */
 export const openGraph: OpenGraph = (file) => loadGraph(file, { threads: os.availableParallelism() });
 
-/** The configuration's weights, or the bundle's own where it has none. */
-function fusionWeights({ fusion }: Config, manifest: BundleManifest): FusionWeights {
-  if (Object.keys(fusion).length === 0) return manifest.fusion;
-  const unknown = Object.keys(fusion).filter((signal) => !manifest.signals.includes(signal));
+/** The configuration's weights, or the bundles' own where it has none. */
+function fusionWeights({ fusion }: Config, bundles: BundleManifests): FusionWeights {
+  const offered = offeredSignals(bundles);
+  if (Object.keys(fusion).length === 0) {
+    const own = Object.entries({ ...bundles.rerank.fusion, ...bundles.recall.fusion });
+    return Object.fromEntries(own.filter(([signal]) => offered.includes(signal)));
+  }
+  const unknown = Object.keys(fusion).filter((signal) => !offered.includes(signal));
   if (unknown.length === 0) return fusion;
-  const offered = manifest.signals.join(', ');
   throw failure(
     'invalid_config',
-    `fusion weighs ${unknown.join(', ')}, but the bundle ${manifest.name} offers ${offered}.`,
+    `fusion weighs ${unknown.join(', ')}, but what is loaded offers ${offered.join(', ')}.`,
   );
+}
+
+/** With two bundles: what the first one's towers say of a cover, and what the second one's reranker adds. */
+function offeredSignals({ recall, rerank }: BundleManifests): readonly string[] {
+  if (recall === rerank) return recall.signals;
+  const ofTowers = recall.signals.filter((signal) => TOWER_SIGNALS.has(signal));
+  return [...new Set([...ofTowers, ...rerank.signals])];
 }
 
 interface Closable {
@@ -125,7 +195,7 @@ async function bothOrNeither<A extends Closable, B extends Closable>(a: Promise<
 }
 
 /** The server of `rerank_url`; undefined where none is configured. */
-async function openRerankServer(config: Config, model: Model, log: Logger): Promise<RemoteCrossEncoder | undefined> {
+async function openRerankServer(config: Config, model: Reranker, log: Logger): Promise<RemoteCrossEncoder | undefined> {
   const { rerank_url, rerank_timeout_ms, limits } = config;
   if (rerank_url === '') return undefined;
   const { manifest } = model.bundle;
@@ -141,26 +211,28 @@ async function openRerankServer(config: Config, model: Model, log: Logger): Prom
     maxBatchPairs: limits.rerank_batch_pairs,
     maxInFlight: limits.rerank_in_flight,
     maxQueued: limits.rerank_queue,
+    sharesMemory: config.rerank_shared_memory,
     onEvent: (event) => logRerankEvent(log, event),
   });
 }
 
 function healthOf(
-  { parts }: Model,
+  { recall, rerank }: Models,
   rerankServer: RemoteCrossEncoder | undefined,
   index: OpenedCoverIndex,
 ): HealthPart[] {
   const { state } = index.status().graph;
-  const tower = (name: string, ready: boolean, required: boolean): HealthPart => ({
+  const part = (name: string, { ready }: ModelPart, required: boolean): HealthPart => ({
     name,
     ready,
     required,
     detail: ready ? 'loaded' : 'starting again',
   });
   return [
-    tower('text tower', parts.text.ready, true),
-    tower('image tower', parts.image.ready, false),
-    ...(parts.rerank === undefined ? [] : [tower('cross-encoder', parts.rerank.ready, false)]),
+    part('text tower', recall.parts.text, true),
+    part('image tower', recall.parts.image, false),
+    ...(rerank === recall ? [] : [part("reranker's image tower", rerank.parts.image, false)]),
+    ...(rerank.parts.rerank === undefined ? [] : [part('cross-encoder', rerank.parts.rerank, false)]),
     ...(rerankServer === undefined ? [] : [rerankServerPart(rerankServer)]),
     { name: 'graph', ready: state === 'ready' || state === 'rebuilding', required: true, detail: state },
   ];

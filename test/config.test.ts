@@ -3,7 +3,8 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
-import { loadConfig, settings } from '../src/config.ts';
+import { loadConfig } from '../src/config.ts';
+import { settings } from '../src/config-schema.ts';
 import { isFailure } from '../src/core/errors.ts';
 import { packageRoot } from '../src/core/package-root.ts';
 

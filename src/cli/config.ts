@@ -1,5 +1,6 @@
 import { Command } from 'commander';
-import { type LoadedConfig, settings } from '../config.ts';
+import type { LoadedConfig } from '../config.ts';
+import { settings } from '../config-schema.ts';
 import { formatTable, print, printJson } from './output.ts';
 import { configOf, isJson, withSettings } from './settings.ts';
 

@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { Command } from 'commander';
-import type { Config } from '../config.ts';
+import type { Config } from '../config-schema.ts';
 import { failure } from '../core/errors.ts';
 import type { CoverIndex } from '../core/ports.ts';
 import { EXIT } from './exit-codes.ts';

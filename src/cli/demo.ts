@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import closeWithGrace from 'close-with-grace';
 import { Command } from 'commander';
-import type { Config } from '../config.ts';
+import type { Config } from '../config-schema.ts';
 import { failure, isFailure } from '../core/errors.ts';
 import { packageRoot } from '../core/package-root.ts';
 import type { RunningServer } from '../server.ts';

@@ -1,5 +1,5 @@
 import { Command } from 'commander';
-import type { Config } from '../config.ts';
+import type { Config } from '../config-schema.ts';
 import { EXIT } from './exit-codes.ts';
 import {
   checkCpu,
@@ -10,6 +10,7 @@ import {
   checkNativeLibraries,
   checkNode,
   checkPort,
+  checkReranker,
   checkWritable,
   type Finding,
 } from './machine-checks.ts';
@@ -46,6 +47,7 @@ async function* examine(config: Config): AsyncGenerator<Finding> {
   // What needs the libraries would only say the same again, less clearly.
   if (libraries.some(({ status }) => status === 'fail')) return;
   yield await checkModel(config);
+  if (config.rerank_model !== '') yield await checkReranker(config);
   yield await checkDataFolder(config);
 }
 

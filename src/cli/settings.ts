@@ -1,5 +1,6 @@
 import { type Command, Option } from 'commander';
-import { type LoadedConfig, loadConfig, type Setting, settings } from '../config.ts';
+import { type LoadedConfig, loadConfig } from '../config.ts';
+import { type Setting, settings } from '../config-schema.ts';
 
 /**
  * Adds a flag for every setting of the service (`--data-dir`, `--limits-rank-queue`, …). Only those named in `shown`

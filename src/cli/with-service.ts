@@ -1,4 +1,4 @@
-import type { Config } from '../config.ts';
+import type { Config } from '../config-schema.ts';
 import { failure, isFailure } from '../core/errors.ts';
 import { createServiceClient, type ServiceClient } from './service-client.ts';
 

@@ -9,14 +9,18 @@ import { type Static, Type } from 'typebox';
  *
  *   preprocess   image u8 [H, W, 3] RGB                                → pixel_values f32 [1, 3, R, R]
  *   image        pixel_values f32 [B, 3, R, R]                         → embedding f32 [B, D], and where there are heads
- *                                                                        tokens f32 [B, N, W], tokens_int8 i8 [B, N, W],
+ *                                                                        tokens f32 [B, N, W], tokens_int8 i8 [B, N, W'],
  *                                                                        token_scale f32 [B, N], ocr_presence f32 [B]
  *   text         input_ids i64 [B, S], attention_mask i32 [B, S]       → embedding f32 [B, D]
  *   rerank       input_ids i64 [T, L], pair_text i64 [P],
- *                tokens_int8 i8 [P, N, W], token_scale f32 [P, N]      → one f32 [P] per signal of `rerank.signals`
+ *                tokens_int8 i8 [P, N, W'], token_scale f32 [P, N]      → one f32 [P] per signal of `rerank.signals`
  *   rerank_float the same with tokens f32 [P, N, W] in place of the quantised ones, on the same weights
  *
  * Pair p is text `pair_text[p]` with image p. Embeddings leave the graphs L2-normalised.
+ *
+ * Where the rerank graphs have an input attention_mask i32 [T, L], L varies: texts are padded to the longest of the
+ * batch, and the padding counts for nothing. Where they have none, L is `rerank.context_length` and the padding is
+ * read, as the model was trained to.
  */
 export const BUNDLE_FORMAT = 1;
 
@@ -92,13 +96,17 @@ export const BundleManifest = Type.Object(
         /**
          * `viewer`: as a person sees it (EXIF orientation honoured, transparency laid over white, palettes expanded
          * before resizing). `pillow`: as the reference code reads it (orientation ignored, alpha dropped after a
-         * premultiplied resize, palette images resized by nearest neighbour).
+         * premultiplied resize, palette images resized by nearest neighbour). `pillow_rgb`: as reference code reads it
+         * that converts to RGB before it resizes (orientation ignored, alpha dropped, all kinds resized alike).
          */
-        decoding: Type.Union([Type.Literal('viewer'), Type.Literal('pillow')]),
+        decoding: Type.Union([Type.Literal('viewer'), Type.Literal('pillow'), Type.Literal('pillow_rgb')]),
       },
       { additionalProperties: false },
     ),
-    /** Tokens of a cover that a reranker needs; null where the bundle has no reranker. */
+    /**
+     * Stored tokens of a cover that a reranker needs, and int8 values of each (W'): as many as the image tower is wide,
+     * or twice that where a second one refines the first. Null where the bundle has no reranker.
+     */
     tokens: Type.Union([
       Type.Object({ count: Type.Integer(), width: Type.Integer() }, { additionalProperties: false }),
       Type.Null(),
@@ -106,7 +114,7 @@ export const BundleManifest = Type.Object(
     rerank: Type.Union([
       Type.Object(
         {
-          /** Ids a text is padded to (and cut to) for the reranker. */
+          /** Ids a text is cut to for the reranker, and padded to where its graphs have no attention_mask. */
           context_length: Type.Integer({ minimum: 3 }),
           signals: Type.Array(Type.String()),
         },

@@ -19,6 +19,8 @@ export interface CoverEncoderDeps {
 }
 
 export interface ImageTower extends CoverEncoder {
+  /** Like `encode`, without a thumbnail. */
+  features(imageBytes: Uint8Array, signal: AbortSignal): Promise<CoverFeatures>;
   readonly queue: Batcher<RgbImage, CoverFeatures>;
 }
 
@@ -39,18 +41,23 @@ export function createCoverEncoder(deps: CoverEncoderDeps): ImageTower {
       splitFeatures(await deps.part.call('encodeImages', { images, outputs }), images.length, manifest),
   });
 
+  const decode = (bytes: Uint8Array, signal: AbortSignal): Promise<RgbImage> => {
+    const { decoding: mode, size } = manifest.image;
+    return decodeImage(bytes, { maxPixels: deps.maxPixels, decoding: mode, size }, signal);
+  };
+
   return {
     model: deps.model,
     queue,
+    async features(bytes, signal) {
+      const picture = await decoding(() => decode(bytes, signal));
+      return (await queue.submit(picture, signal)).result;
+    },
     async encode(bytes, signal) {
-      const { picture, thumbnail } = await decoding(async () => {
-        const picture = await decodeImage(
-          bytes,
-          { maxPixels: deps.maxPixels, decoding: manifest.image.decoding, size: manifest.image.size },
-          signal,
-        );
-        return { picture, thumbnail: await makeThumbnail(bytes, deps.maxPixels) };
-      });
+      const { picture, thumbnail } = await decoding(async () => ({
+        picture: await decode(bytes, signal),
+        thumbnail: await makeThumbnail(bytes, deps.maxPixels),
+      }));
       const { result } = await queue.submit(picture, signal);
       return { features: result, thumbnail };
     },

@@ -4,6 +4,7 @@ import type { CrossEncoder, PreparedQuery, Tensor, TensorMap } from '../core/por
 import type { ImageTokens, ModelRef, Signals } from '../core/types.ts';
 import { type Batcher, createBatcher } from './batcher.ts';
 import type { ModelPart } from './model-part.ts';
+import { padTexts } from './text-encoder.ts';
 import type { Tokenizer } from './tokenizer.ts';
 
 export interface CrossEncoderDeps {
@@ -49,7 +50,7 @@ export function createCrossEncoder(deps: CrossEncoderDeps): LocalCrossEncoder {
     fits: (batch, next) => countPairs(batch) + next.images.length <= deps.maxBatchPairs,
     run: async (batch) => {
       const startedAt = performance.now();
-      const inputs = rerankInputs(batch, rerank.context_length, tokens);
+      const inputs = rerankInputs(batch, manifest);
       const transfer = Object.values(inputs).map((tensor) => tensor.data.buffer as ArrayBuffer);
       const outputs = await deps.part.call('run', { graph: 'rerank', inputs }, transfer);
       const measured = (performance.now() - startedAt) / countPairs(batch);
@@ -94,37 +95,42 @@ function countPairs(batch: readonly Chunk[]): number {
 }
 
 /**
- * The rerank graph's inputs (see the bundle format): T texts padded with 0 to the context length, P pairs with the
- * number of their text, and the P covers' tokens one after the other.
+ * The rerank graph's inputs (see the bundle format): T texts, P pairs with the number of their text, and the P covers'
+ * tokens one after the other.
  */
-export function rerankInputs(
-  batch: readonly Chunk[],
-  contextLength: number,
-  shape: { readonly count: number; readonly width: number },
-): TensorMap {
+export function rerankInputs(batch: readonly Chunk[], manifest: BundleManifest): TensorMap {
+  const { count = 0, width = 0 } = manifest.tokens ?? {};
   const pairs = countPairs(batch);
-  const ids = new BigInt64Array(batch.length * contextLength);
   const pairText = new BigInt64Array(pairs);
-  const values = new Int8Array(pairs * shape.count * shape.width);
-  const scales = new Float32Array(pairs * shape.count);
+  const values = new Int8Array(pairs * count * width);
+  const scales = new Float32Array(pairs * count);
   let pair = 0;
-  batch.forEach(({ query, images }, text) => {
-    query.tokenIds.forEach((id, position) => {
-      ids[text * contextLength + position] = BigInt(id);
-    });
+  batch.forEach(({ images }, text) => {
     for (const image of images) {
       pairText[pair] = BigInt(text);
-      values.set(image.values, pair * shape.count * shape.width);
-      scales.set(image.scales, pair * shape.count);
+      values.set(image.values, pair * count * width);
+      scales.set(image.scales, pair * count);
       pair += 1;
     }
   });
   return {
-    input_ids: { type: 'int64', dims: [batch.length, contextLength], data: ids },
+    ...rerankTexts(
+      batch.map(({ query }) => query.tokenIds),
+      manifest,
+    ),
     pair_text: { type: 'int64', dims: [pairs], data: pairText },
-    tokens_int8: { type: 'int8', dims: [pairs, shape.count, shape.width], data: values },
-    token_scale: { type: 'float32', dims: [pairs, shape.count], data: scales },
+    tokens_int8: { type: 'int8', dims: [pairs, count, width], data: values },
+    token_scale: { type: 'float32', dims: [pairs, count], data: scales },
   };
+}
+
+/** Texts padded to their longest and masked where the graph takes a mask, otherwise padded as it was trained with. */
+export function rerankTexts(texts: readonly (readonly number[])[], { graphs, rerank }: BundleManifest): TensorMap {
+  const masked = graphs.rerank?.inputs.some(({ name }) => name === 'attention_mask') === true;
+  if (masked) return padTexts(texts);
+  const { input_ids: ids } = padTexts(texts, rerank?.context_length);
+  if (ids === undefined) throw failure('internal', 'There is no text to rerank with.');
+  return { input_ids: ids };
 }
 
 function splitSignals(outputs: TensorMap, names: readonly string[], batch: readonly Chunk[]): Signals[][] {

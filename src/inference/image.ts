@@ -1,5 +1,6 @@
 import sharp, { type Metadata, type Sharp } from 'sharp';
 import { untilAborted } from '../core/abort.ts';
+import type { BundleManifest } from '../core/bundle-format.ts';
 import { failure, isFailure } from '../core/errors.ts';
 import type { Thumbnail } from '../core/types.ts';
 import type { RgbImage } from './model-thread.ts';
@@ -23,7 +24,7 @@ sharp.concurrency(1);
 export interface DecodeOptions {
   readonly maxPixels: number;
   /** See the bundle format: as a person sees the picture, or as the reference code reads it. */
-  readonly decoding: 'viewer' | 'pillow';
+  readonly decoding: BundleManifest['image']['decoding'];
   /** Side of the model's input, [size, size]; pictures that Pillow resizes in a way of its own leave at this size. */
   readonly size: number;
 }
@@ -32,14 +33,16 @@ export interface DecodeOptions {
  * Decodes a picture to RGB, [height, width, 3]. Fails with `unsupported_image` for anything that is not JPEG, PNG or
  * WebP, `image_too_large` above `maxPixels`, `undecodable_image` for broken or truncated bytes.
  *
- * CMYK is converted without a profile in both modes, as Pillow does; other embedded profiles are honoured by `viewer`.
+ * CMYK is converted without a profile in all modes, as Pillow does; other embedded profiles are honoured by `viewer`.
  */
 export async function decodeImage(bytes: Uint8Array, options: DecodeOptions, signal: AbortSignal): Promise<RgbImage> {
   return untilAborted(
     guarded(async () => {
       const metadata = await readMetadata(bytes, options.maxPixels);
       if (metadata.space === 'cmyk') return decodeCmyk(bytes, options);
-      return options.decoding === 'pillow' ? decodeAsPillow(bytes, metadata, options) : decodeAsViewer(bytes, options);
+      if (options.decoding === 'viewer') return decodeAsViewer(bytes, options);
+      if (options.decoding === 'pillow_rgb') return toRgb(open(bytes, options.maxPixels, { ignoreIcc: true }));
+      return decodeAsPillow(bytes, metadata, options);
     }),
     signal,
   );

@@ -3,6 +3,7 @@ import { failure } from '../core/errors.ts';
 import type { Tensor, TensorMap } from '../core/ports.ts';
 import type { Signals } from '../core/types.ts';
 import { type Bundle, openBundle } from './bundle.ts';
+import { rerankTexts } from './cross-encoder.ts';
 import { decodeImage } from './image.ts';
 import { openTokenizer } from './model.ts';
 import { startModelPart } from './model-part.ts';
@@ -23,6 +24,8 @@ export interface ExactFeatures {
  */
 export interface OfflineModel {
   readonly bundle: Bundle;
+  /** Width of a picture's tokens in full precision; 0 where there are none. */
+  readonly tokenWidth: number;
   tokenize(text: string): TokenizedText;
   /** One embedding per text, [embedding_dim] each, L2-normalised. */
   encodeTexts(texts: readonly string[]): Promise<Float32Array[]>;
@@ -55,6 +58,7 @@ export async function openOfflineModel(dir: string, { maxPixels }: OfflineOption
     background: false,
   });
   const tokenizer = openTokenizer(bundle);
+  const tokenWidth = Number(manifest.graphs.image.outputs.find(({ name }) => name === 'tokens')?.shape.at(-1) ?? 0);
   const outputs = ['embedding', 'tokens', 'ocr_presence'].filter((name) =>
     manifest.graphs.image.outputs.some((output) => output.name === name),
   );
@@ -72,7 +76,7 @@ export async function openOfflineModel(dir: string, { maxPixels }: OfflineOption
   function splitExact(features: TensorMap, count: number): ExactFeatures[] {
     const presence = features['ocr_presence']?.data;
     const all = features['tokens']?.data;
-    const size = (tokens?.count ?? 0) * (tokens?.width ?? 0);
+    const size = (tokens?.count ?? 0) * tokenWidth;
     return splitEmbeddings(features['embedding'], count, manifest.embedding_dim).map((embedding, row) => ({
       embedding,
       ocrPresence: presence instanceof Float32Array ? presence[row] : undefined,
@@ -110,10 +114,10 @@ export async function openOfflineModel(dir: string, { maxPixels }: OfflineOption
   async function crossScore(text: string, images: readonly ExactFeatures[]): Promise<Signals[]> {
     if (rerank === null || tokens === null) return images.map(() => ({}));
     const { ids } = tokenizer.tokenizeTo(text, rerank.context_length);
-    const padded = BigInt64Array.from({ length: rerank.context_length }, (_, position) => BigInt(ids[position] ?? 0));
+    const texts = rerankTexts([ids], manifest);
     const signals: Signals[] = [];
     for (const some of chunks(images, PAIRS_PER_RUN)) {
-      const size = tokens.count * tokens.width;
+      const size = tokens.count * tokenWidth;
       const data = new Float32Array(some.length * size);
       some.forEach((features, pair) => {
         data.set(features.tokens ?? [], pair * size);
@@ -121,9 +125,9 @@ export async function openOfflineModel(dir: string, { maxPixels }: OfflineOption
       const scores = await part.call('run', {
         graph: 'rerank_float',
         inputs: {
-          input_ids: { type: 'int64', dims: [1, rerank.context_length], data: padded },
+          ...texts,
           pair_text: { type: 'int64', dims: [some.length], data: new BigInt64Array(some.length) },
-          tokens: { type: 'float32', dims: [some.length, tokens.count, tokens.width], data },
+          tokens: { type: 'float32', dims: [some.length, tokens.count, tokenWidth], data },
         },
       });
       signals.push(
@@ -137,6 +141,7 @@ export async function openOfflineModel(dir: string, { maxPixels }: OfflineOption
 
   return {
     bundle,
+    tokenWidth,
     tokenize: (text) => tokenizer.tokenize(text),
     encodeTexts,
     encodePicture,

@@ -1,54 +1,62 @@
 import { selfTestPixels } from '../core/bundle-format.ts';
 import { failure } from '../core/errors.ts';
-import type { Tensor, TensorMap } from '../core/ports.ts';
+import type { Tensor } from '../core/ports.ts';
+import type { ImageTokens } from '../core/types.ts';
 import type { Bundle } from './bundle.ts';
 import { featureOutputs, splitFeatures } from './cover-encoder.ts';
 import { rerankInputs } from './cross-encoder.ts';
 import type { ModelPart } from './model-part.ts';
 import { padTexts, splitEmbeddings } from './text-encoder.ts';
 
+/** Parts that are not loaded are not tested. */
 export interface SelfTestParts {
-  readonly text: ModelPart;
+  readonly text?: ModelPart;
   readonly image: ModelPart;
-  readonly rerank: ModelPart | undefined;
+  readonly rerank?: ModelPart;
 }
 
 /**
  * Runs the bundle's recorded text, picture and pair through its loaded graphs and compares with what the conversion
  * recorded. It also is the models' warm-up. Fails with `invalid_bundle`, naming the graph that disagrees.
  */
-export async function runSelfTest(bundle: Bundle, parts: SelfTestParts): Promise<void> {
-  const { manifest } = bundle;
-  const expected = manifest.self_test;
+export async function runSelfTest(bundle: Bundle, { text, image, rerank }: SelfTestParts): Promise<void> {
+  if (text !== undefined) await testText(bundle, text);
+  const tokens = await testImage(bundle, image);
+  if (rerank !== undefined && tokens !== undefined) await testRerank(bundle, rerank, tokens);
+}
 
-  const inputs = padTexts([expected.text.input_ids]);
-  const { embedding } = await parts.text.call('run', { graph: 'text', inputs });
-  const [text] = splitEmbeddings(embedding, 1, manifest.embedding_dim);
+async function testText(bundle: Bundle, part: ModelPart): Promise<void> {
+  const { self_test: expected, embedding_dim: dim } = bundle.manifest;
+  const { embedding } = await part.call('run', { graph: 'text', inputs: padTexts([expected.text.input_ids]) });
+  const [text] = splitEmbeddings(embedding, 1, dim);
   requireCosine(bundle, 'text', text, expected.text.embedding);
+}
 
+/** Returns the picture's tokens, for the reranker. */
+async function testImage(bundle: Bundle, part: ModelPart): Promise<ImageTokens | undefined> {
+  const { manifest } = bundle;
   const { size } = manifest.image;
-  const pixels: Tensor = { type: 'float32', dims: [1, 3, size, size], data: selfTestPixels(size, expected.image.step) };
-  const outputs = await parts.image.call('run', {
+  const expected = manifest.self_test.image;
+  const pixels: Tensor = { type: 'float32', dims: [1, 3, size, size], data: selfTestPixels(size, expected.step) };
+  const outputs = await part.call('run', {
     graph: 'image',
     inputs: { pixel_values: pixels },
     outputs: featureOutputs(manifest),
   });
   const [image] = splitFeatures(outputs, 1, manifest);
-  requireCosine(bundle, 'image', image?.embedding, expected.image.embedding);
-  if (expected.image.ocr_presence !== null) {
-    requireClose(bundle, 'image', 'ocr_presence', image?.ocrPresence, expected.image.ocr_presence);
+  requireCosine(bundle, 'image', image?.embedding, expected.embedding);
+  if (expected.ocr_presence !== null) {
+    requireClose(bundle, 'image', 'ocr_presence', image?.ocrPresence, expected.ocr_presence);
   }
+  return image?.tokens;
+}
 
-  const { rerank, tokens } = manifest;
-  if (rerank === null || tokens === null || expected.rerank === null || parts.rerank === undefined) return;
-  if (image?.tokens === undefined) throw failure('invalid_bundle', `The image graph of ${bundle.dir} gives no tokens.`);
-  const query = { tokenIds: expected.text.input_ids };
-  const chunk = { query, images: [image.tokens] };
-  const scores: TensorMap = await parts.rerank.call('run', {
-    graph: 'rerank',
-    inputs: rerankInputs([chunk], rerank.context_length, tokens),
-  });
-  for (const [signal, value] of Object.entries(expected.rerank)) {
+async function testRerank(bundle: Bundle, part: ModelPart, tokens: ImageTokens): Promise<void> {
+  const { manifest } = bundle;
+  const { text, rerank: expected } = manifest.self_test;
+  const chunk = { query: { tokenIds: text.input_ids }, images: [tokens] };
+  const scores = await part.call('run', { graph: 'rerank', inputs: rerankInputs([chunk], manifest) });
+  for (const [signal, value] of Object.entries(expected ?? {})) {
     requireClose(bundle, 'rerank', signal, Number(scores[signal]?.data[0]), value);
   }
 }

@@ -79,9 +79,11 @@ export function createTextEncoder(deps: TextEncoderDeps): TextEncoder {
   };
 }
 
-/** input_ids and attention_mask, [texts, longest], padded with 0. */
-export function padTexts(texts: readonly (readonly number[])[]): TensorMap {
-  const length = Math.max(...texts.map((ids) => ids.length));
+/** input_ids and attention_mask, [texts, length], padded with 0; as long as the longest unless `length` is given. */
+export function padTexts(
+  texts: readonly (readonly number[])[],
+  length = Math.max(...texts.map((ids) => ids.length)),
+): TensorMap {
   const ids = new BigInt64Array(texts.length * length);
   const mask = new Int32Array(texts.length * length);
   texts.forEach((text, row) => {

@@ -91,7 +91,10 @@ test('a time-out is told apart from a caller who left', async () => {
   const model = steppedModel();
   const { submit } = batcher(model);
   const first = submit(1, never);
-  await assert.rejects(submit(2, AbortSignal.timeout(1)), (error) => isFailure(error, 'deadline_exceeded'));
+  const timeout = new AbortController();
+  const late = submit(2, timeout.signal);
+  timeout.abort(new DOMException('The deadline passed.', 'TimeoutError'));
+  await assert.rejects(late, (error) => isFailure(error, 'deadline_exceeded'));
   await model.step();
   await first;
 });

@@ -1,0 +1,66 @@
+import os from 'node:os';
+import type { BundleGraphName } from '../core/bundle-format.ts';
+import type { Bundle } from './bundle.ts';
+import { type ModelPart, startModelPart } from './model-part.ts';
+
+/** What a bundle is split into, each with a thread of its own. */
+export type PartName = 'text' | 'image' | 'rerank';
+
+export interface PartOptions {
+  /** Threads inside each part; 0 chooses by the machine. */
+  readonly threads: Readonly<Record<PartName, number>>;
+  readonly onDeath?: (part: string, error: Error) => void;
+}
+
+interface PartKind {
+  readonly title: string;
+  readonly graphs: readonly BundleGraphName[];
+  /** Indexing may wait for ranking. */
+  readonly background: boolean;
+  readonly defaultThreads: (cores: number) => number;
+}
+
+const MAX_DEFAULT_THREADS = 8;
+const allCores = (cores: number): number => Math.min(cores, MAX_DEFAULT_THREADS);
+const halfOfCores = (cores: number): number => Math.max(1, Math.floor(cores / 2));
+
+const KINDS: Readonly<Record<PartName, PartKind>> = {
+  text: { title: 'text tower', graphs: ['text'], background: false, defaultThreads: allCores },
+  image: { title: 'image tower', graphs: ['preprocess', 'image'], background: true, defaultThreads: halfOfCores },
+  rerank: { title: 'cross-encoder', graphs: ['rerank'], background: false, defaultThreads: allCores },
+};
+
+/** Starts the named parts side by side; when one cannot be started the others are closed again. */
+export async function startParts<N extends PartName>(
+  bundle: Bundle,
+  names: readonly N[],
+  { threads, onDeath }: PartOptions,
+): Promise<Readonly<Record<N, ModelPart>>> {
+  const cores = os.availableParallelism();
+  const started = await Promise.allSettled(
+    names.map((name) => {
+      const { title, graphs, background, defaultThreads } = KINDS[name];
+      return startModelPart({
+        name: title,
+        bundle,
+        graphs,
+        threads: threads[name] || defaultThreads(cores),
+        background,
+        onDeath: (error) => onDeath?.(title, error),
+      });
+    }),
+  );
+  const parts = Object.fromEntries(
+    started.flatMap((outcome, position) =>
+      outcome.status === 'fulfilled' ? [[names[position], outcome.value] as const] : [],
+    ),
+  ) as Record<N, ModelPart>;
+  const failed = started.find((outcome) => outcome.status === 'rejected');
+  if (failed === undefined) return parts;
+  await closeParts(parts);
+  throw failed.reason;
+}
+
+export async function closeParts(parts: Readonly<Partial<Record<PartName, ModelPart>>>): Promise<void> {
+  await Promise.all(Object.values(parts).map((part) => part.close()));
+}

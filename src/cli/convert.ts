@@ -1,15 +1,18 @@
 import { Command, InvalidArgumentError, Option } from 'commander';
+import { ARCHITECTURE_NAMES, type ArchitectureName } from '../convert/architectures/plan-bundle.ts';
 import { type ConversionReport, type ConvertOptions, convertCheckpoint } from '../convert/convert-checkpoint.ts';
-import { failure } from '../core/errors.ts';
+import { describePrecisions, parsePrecisions } from '../convert/precision.ts';
+import type { BundleManifest } from '../core/bundle-format.ts';
 import { note, print, printJson } from './output.ts';
 
 interface ConvertFlags {
   readonly out: string;
   readonly force: boolean;
   readonly name?: string;
-  readonly arch: string;
-  readonly precision: 'fp32' | 'int8' | 'fp16';
+  readonly arch: ArchitectureName | 'auto';
+  readonly precision: string;
   readonly vocab?: string;
+  readonly tokenBits?: '8' | '16';
   readonly contextLength?: number;
   readonly ocrContextLength?: number;
   readonly imageSize?: number;
@@ -18,7 +21,7 @@ interface ConvertFlags {
   readonly visionModel?: string;
   readonly textModel?: string;
   readonly decoding: 'viewer' | 'pillow';
-  readonly fusion: Readonly<Record<string, number>>;
+  readonly fusion?: Readonly<Record<string, number>>;
   readonly origin?: string;
   readonly licence?: string;
 }
@@ -31,14 +34,22 @@ export function convertCommand(): Command {
     .requiredOption('--out <dir>', 'folder of the bundle')
     .option('--force', 'replace the bundle that is in the folder', false)
     .option('--name <name>', "the bundle's name; the folder's by default")
-    .addOption(new Option('--arch <family>', 'architecture').choices(['auto', 'uniclip']).default('auto'))
+    .addOption(new Option('--arch <family>', 'architecture').choices(['auto', ...ARCHITECTURE_NAMES]).default('auto'))
     .option('--vision-model <name>', 'image tower that the weights must be, such as ViT-B-16')
     .option('--text-model <name>', 'text tower that the weights must be, such as RoBERTa-wwm-ext-base-chinese')
     .option('--vocab <file>', "the model's vocabulary, one piece a line; Chinese BERT's by default")
+    .option('--precision <type>', 'fp32 or int8, or each graph its own: text=int8,image=fp32,rerank=int8', 'fp32')
     .addOption(
-      new Option('--precision <type>', 'numbers of the graphs').choices(['fp32', 'fp16', 'int8']).default('fp32'),
+      new Option('--token-bits <n>', 'bits of a number of the stored image tokens (default 8; R2D2: 16)').choices([
+        '8',
+        '16',
+      ]),
     )
-    .option('--context-length <n>', 'most tokens of a text, [CLS] and [SEP] included (default 52)', positiveInteger)
+    .option(
+      '--context-length <n>',
+      'most tokens of a text, [CLS] and [SEP] included (default 52; R2D2: 64)',
+      positiveInteger,
+    )
     .option('--ocr-context-length <n>', 'ids that the semantic head was trained with (default 20)', positiveInteger)
     .option('--image-size <n>', 'side of the picture in pixels; as trained by default', positiveInteger)
     .option(
@@ -52,9 +63,7 @@ export function convertCommand(): Command {
         .choices(['viewer', 'pillow'])
         .default('viewer'),
     )
-    .option('--fusion <weights>', 'default weights of the signals, such as cosine=1,ocr_semantic=0.2', fusionWeights, {
-      cosine: 1,
-    })
+    .option('--fusion <weights>', 'default weights of the signals, such as cosine=1,ocr_semantic=0.2', fusionWeights)
     .option('--origin <text>', 'where the weights come from, kept in the bundle')
     .option('--licence <text>', "the weights' licence, kept in the bundle")
     .action(async (checkpoint: string, flags: ConvertFlags, command: Command) => {
@@ -69,20 +78,15 @@ export function convertCommand(): Command {
 }
 
 function toOptions(checkpoint: string, flags: ConvertFlags): ConvertOptions {
-  const { precision } = flags;
-  if (precision === 'fp16') {
-    throw failure(
-      'invalid_config',
-      'fp16 graphs are for GPUs, which this version does not serve on. Use int8 or fp32.',
-    );
-  }
   return {
     checkpoint,
     out: flags.out,
     replace: flags.force,
     name: flags.name,
-    precision,
+    architecture: flags.arch === 'auto' ? undefined : flags.arch,
+    precision: parsePrecisions(flags.precision),
     vocabulary: flags.vocab,
+    tokenBits: flags.tokenBits === undefined ? undefined : flags.tokenBits === '8' ? 8 : 16,
     contextLength: flags.contextLength,
     ocrContextLength: flags.ocrContextLength,
     imageSize: flags.imageSize,
@@ -107,7 +111,7 @@ function jsonReport(report: ConversionReport): Record<string, unknown> {
     hash: manifest.hash,
     architecture: manifest.architecture,
     format: report.format,
-    precision: manifest.graphs.text.precision,
+    precision: precisionOf(manifest),
     sizes: report.sizes,
     signals: manifest.signals,
     fusion: manifest.fusion,
@@ -134,11 +138,15 @@ function textReport(report: ConversionReport): string {
     `missing    none`,
     ...(report.unknown.length === 0 ? [] : [`warning    not known and left out: ${listNames(report.unknown)}`]),
     `signals    ${manifest.signals.join(', ')}; weights ${JSON.stringify(manifest.fusion)}`,
-    `written    ${report.out}: ${manifest.graphs.text.precision}, ${(report.bytes / 1e6).toFixed(1)} MB`,
+    `written    ${report.out}: ${precisionOf(manifest)}, ${(report.bytes / 1e6).toFixed(1)} MB`,
     `hash       ${manifest.hash}`,
     `took       ${(report.elapsedMs / 1000).toFixed(1)} s`,
   ];
   return lines.join('\n');
+}
+
+function precisionOf({ graphs }: BundleManifest): string {
+  return describePrecisions(Object.fromEntries(Object.entries(graphs).map(([name, graph]) => [name, graph.precision])));
 }
 
 /** Names with their numbers folded: 96 tensors of twelve layers are eight names. */

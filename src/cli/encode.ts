@@ -70,7 +70,7 @@ async function* encodeImages(
   files: readonly string[],
   { pixels, tokens }: EncodeFlags,
 ): AsyncGenerator<Encoded> {
-  const width = model.bundle.manifest.tokens?.width ?? 0;
+  const width = model.tokenWidth;
   const encoded = (input: string, features: ExactFeatures): Encoded => ({
     input,
     embedding: features.embedding,

@@ -1,5 +1,4 @@
 import { Command } from 'commander';
-import type { VisionSizes } from '../convert/architectures/vision-sizes.ts';
 import { type BundleSummary, type CheckpointSummary, type Guess, inspect } from '../convert/inspect.ts';
 import { formatTable, print, printJson } from './output.ts';
 
@@ -38,23 +37,13 @@ function printCheckpoint({ format, parameters, guess, tensors, others }: Checkpo
 
 function describeGuess(guess: Guess): string[] {
   if (guess.architecture === null) return [`architecture: undetermined. ${guess.reason}`];
-  const { vision, text, presence, semantic, embeddingDim } = guess.sizes;
+  const sizes = Object.entries(guess.sizes).map(([name, size]) => `${name} ${size}`);
   return [
     `architecture: ${guess.architecture}`,
-    `  embedding   ${embeddingDim}`,
-    `  vision      ${describeVision(vision)}`,
-    `  text        ${text.width} wide, ${text.layers} layers, ${text.heads} heads (by rule), ${text.vocabulary} pieces, ${text.positions} positions`,
-    `  presence    ${presence === null ? 'none' : `${presence.layers} layers`}`,
-    `  semantic    ${semantic === null ? 'none' : `${semantic.layers} layers`}`,
+    `  sizes       ${sizes.join(', ')}; heads are not in the weights`,
     `  of no use   ${guess.mapping.dropped.join(', ') || 'none'}`,
     `  unknown     ${guess.mapping.unknown.join(', ') || 'none'}`,
   ];
-}
-
-function describeVision(vision: VisionSizes): string {
-  const common = `${vision.heads} heads (by rule), ${vision.size} px`;
-  if (vision.kind === 'resnet') return `ResNet, ${vision.width} wide, blocks ${vision.blocks.join(', ')}, ${common}`;
-  return `ViT, ${vision.width} wide, ${vision.layers} layers, patch ${vision.patch}, ${common}`;
 }
 
 function printBundle({ manifest }: BundleSummary): void {
@@ -67,7 +56,7 @@ function printBundle({ manifest }: BundleSummary): void {
   print(`  hash        ${manifest.hash}`);
   print(`  embedding   ${manifest.embedding_dim}`);
   print(`  context     ${manifest.tokenizer.context_length} tokens`);
-  print(`  image       ${manifest.image.size} px, decoded as by a ${manifest.image.decoding}`);
+  print(`  image       ${manifest.image.size} px, decoding ${manifest.image.decoding}`);
   print(`  signals     ${manifest.signals.join(', ')}; weights ${JSON.stringify(manifest.fusion)}`);
   const files = Object.entries(manifest.files);
   const bytes = files.reduce((sum, [, file]) => sum + file.bytes, 0);

@@ -6,16 +6,17 @@ import { pipeline } from 'node:stream/promises';
 import { BUNDLE_FORMAT, type BundleGraphName, type BundleManifest, bundleHash } from '../core/bundle-format.ts';
 import { failure } from '../core/errors.ts';
 import type { OpenGraph } from '../core/ports.ts';
-import type { BundlePlan } from './architectures/bundle-plan.ts';
-import { planUniclip, type UniclipOptions } from './architectures/uniclip.ts';
+import type { BundlePlan, PlanOptions } from './architectures/bundle-plan.ts';
+import { type ArchitectureName, planBundle } from './architectures/plan-bundle.ts';
 import { openCheckpoint } from './checkpoint/open-checkpoint.ts';
 import type { Port } from './onnx/graph.ts';
 import { writeGraphs } from './onnx/write-graphs.ts';
 import { recordSelfTest } from './self-test.ts';
 import { fillBundleFolder } from './staging.ts';
+import { storedWidth } from './towers/image-tokens.ts';
 import { DEFAULT_VOCABULARY, readVocabulary, type Vocabulary } from './vocabulary.ts';
 
-export interface ConvertOptions extends Omit<UniclipOptions, 'precision'> {
+export interface ConvertOptions extends PlanOptions {
   /** Path of the checkpoint. */
   readonly checkpoint: string;
   /** Folder to make. */
@@ -24,12 +25,14 @@ export interface ConvertOptions extends Omit<UniclipOptions, 'precision'> {
   readonly replace: boolean;
   /** The bundle's name; the folder's when it is undefined. */
   readonly name: string | undefined;
-  readonly precision: 'fp32' | 'int8';
+  /** Undefined: told by the tensors. */
+  readonly architecture: ArchitectureName | undefined;
   /** Path of a vocabulary, one piece a line; the Chinese BERT one when it is undefined. */
   readonly vocabulary: string | undefined;
-  readonly decoding: BundleManifest['image']['decoding'];
-  /** Weight of each signal; signals left out weigh 0. */
-  readonly fusion: Readonly<Record<string, number>>;
+  /** Pictures as a person sees them, or as the model's own code reads them. */
+  readonly decoding: 'viewer' | 'pillow';
+  /** Weight of each signal, those left out weigh 0; the architecture's own when it is undefined. */
+  readonly fusion: Readonly<Record<string, number>> | undefined;
   /** Where the weights come from and under which licence, for the manifest. */
   readonly source: Readonly<Record<string, string>>;
 }
@@ -39,9 +42,6 @@ export interface ConvertDeps {
   readonly openGraph: OpenGraph;
   readonly onProgress?: (step: string) => void;
 }
-
-/** A longer word is one [UNK] to the family's tokenizer. */
-const MAX_WORD_CHARACTERS = 200;
 
 /** What a conversion did. */
 export interface ConversionReport {
@@ -69,8 +69,8 @@ export async function convertCheckpoint(options: ConvertOptions, deps: ConvertDe
   const startedAt = performance.now();
   const checkpoint = await openCheckpoint(options.checkpoint);
   try {
-    const plan = planUniclip(checkpoint, options);
-    assertFusion(options.fusion, plan.signals);
+    const plan = planBundle(checkpoint, options.architecture, options);
+    assertFusion(options.fusion ?? {}, plan.signals);
     const vocabulary = await readVocabulary(options.vocabulary ?? DEFAULT_VOCABULARY, plan.vocabularyRows);
     const manifest = await fillBundleFolder(options.out, options.replace, (folder) =>
       writeBundle(folder, plan, vocabulary, options, deps),
@@ -112,7 +112,7 @@ async function writeBundle(
     text: join(folder, 'text.onnx'),
     rerank: plan.rerank === null ? undefined : join(folder, 'rerank.onnx'),
   };
-  const selfTest = await recordSelfTest(plan, written, vocabulary, openGraph, options.precision);
+  const selfTest = await recordSelfTest(plan, written, vocabulary, openGraph);
   const manifest = await describeBundle(folder, plan, options, selfTest);
   await writeFile(join(folder, 'bundle.json'), `${JSON.stringify(manifest, null, 2)}\n`);
   return manifest;
@@ -134,16 +134,21 @@ async function describeBundle(
       type: 'bert',
       vocab: 'vocab.txt',
       lower_case: true,
-      special_tokens_in_text: false,
-      max_word_characters: MAX_WORD_CHARACTERS,
-      context_length: plan.contextLength,
+      special_tokens_in_text: plan.tokenizer.specialTokensInText,
+      max_word_characters: plan.tokenizer.maxWordCharacters,
+      context_length: plan.tokenizer.contextLength,
     },
-    image: { size: image.size, mean: [...image.mean], std: [...image.std], decoding: options.decoding },
-    tokens: tokens === null ? null : { ...tokens },
+    image: {
+      size: image.size,
+      mean: [...image.mean],
+      std: [...image.std],
+      decoding: options.decoding === 'viewer' ? 'viewer' : plan.referenceDecoding,
+    },
+    tokens: tokens === null ? null : { count: tokens.count, width: storedWidth(tokens) },
     rerank: rerank === null ? null : { context_length: rerank.contextLength, signals: [...rerank.signals] },
     graphs: describeGraphs(plan),
     signals: [...plan.signals],
-    fusion: { ...options.fusion },
+    fusion: { ...(options.fusion ?? plan.fusion) },
     self_test: selfTest,
     source: {
       file: basename(options.checkpoint),
@@ -157,11 +162,11 @@ async function describeBundle(
 
 function describeGraphs({ families }: BundlePlan): BundleManifest['graphs'] {
   const graphs = families.flatMap((family) =>
-    family.graphs.map(({ name, content }) => [
+    family.graphs.map(({ name, precision, content }) => [
       name,
       {
         file: `${name}.onnx`,
-        precision: family.precision,
+        precision,
         inputs: content.inputs.map(copyPort),
         outputs: content.outputs.map(copyPort),
       },

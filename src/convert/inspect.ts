@@ -3,14 +3,14 @@ import { join } from 'node:path';
 import { Value } from 'typebox/value';
 import { BundleManifest, bundleHash } from '../core/bundle-format.ts';
 import { failure, isFailure } from '../core/errors.ts';
-import { canonicalWeights } from './architectures/canonical-names.ts';
-import { describeUniclip } from './architectures/published-models.ts';
-import { type Mapping, mapUniclip } from './architectures/uniclip-layout.ts';
-import { readUniclipSizes, type UniclipSizes } from './architectures/uniclip-sizes.ts';
+import type { BundlePlan } from './architectures/bundle-plan.ts';
+import { planBundle } from './architectures/plan-bundle.ts';
+import type { Mapping } from './architectures/tensor-layout.ts';
 import type { Checkpoint } from './checkpoint/checkpoint.ts';
 import { openCheckpoint } from './checkpoint/open-checkpoint.ts';
 import type { StoredType } from './checkpoint/stored-types.ts';
 import { elementCount } from './onnx/graph.ts';
+import { samePrecision } from './precision.ts';
 
 export interface TensorSummary {
   readonly name: string;
@@ -20,7 +20,7 @@ export interface TensorSummary {
 
 /** What a checkpoint is taken for, or why for nothing. */
 export type Guess =
-  | { readonly architecture: string; readonly sizes: UniclipSizes; readonly mapping: Mapping }
+  | { readonly architecture: string; readonly sizes: BundlePlan['sizes']; readonly mapping: Mapping }
   | { readonly architecture: null; readonly reason: string };
 
 export interface CheckpointSummary {
@@ -68,11 +68,24 @@ export async function inspectCheckpoint(file: string): Promise<CheckpointSummary
   }
 }
 
+/** Head counts are not in the weights, and no size depends on them. */
+const ANY_HEADS = 1;
+
 function guessArchitecture(checkpoint: Checkpoint): Guess {
   try {
-    const weights = canonicalWeights(checkpoint);
-    const sizes = readUniclipSizes(weights, { vision: undefined, text: undefined });
-    return { architecture: describeUniclip(sizes), sizes, mapping: mapUniclip(weights, sizes) };
+    const { architecture, sizes, mapping } = planBundle(checkpoint, undefined, {
+      precision: samePrecision('fp32'),
+      tokenBits: undefined,
+      contextLength: undefined,
+      ocrContextLength: undefined,
+      imageSize: undefined,
+      visionHeads: ANY_HEADS,
+      textHeads: ANY_HEADS,
+      visionModel: undefined,
+      textModel: undefined,
+    });
+    const known = Object.entries(sizes).filter(([name]) => !name.endsWith('_heads'));
+    return { architecture, sizes: Object.fromEntries(known), mapping };
   } catch (error) {
     if (isFailure(error)) return { architecture: null, reason: error.detail };
     throw error;

@@ -1,6 +1,6 @@
 import { type BundleManifest, selfTestPixels } from '../core/bundle-format.ts';
 import { failure } from '../core/errors.ts';
-import type { GraphSession, OpenGraph, Tensor } from '../core/ports.ts';
+import type { GraphSession, OpenGraph, Tensor, TensorMap } from '../core/ports.ts';
 import type { BundlePlan } from './architectures/bundle-plan.ts';
 import type { Vocabulary } from './vocabulary.ts';
 
@@ -34,7 +34,6 @@ export async function recordSelfTest(
   graphs: WrittenGraphs,
   vocabulary: Vocabulary,
   openGraph: OpenGraph,
-  precision: keyof typeof TOLERANCES,
 ): Promise<SelfTest> {
   const inputIds = recordedText(plan, vocabulary);
   const embedding = await withGraph(openGraph, graphs.text, async (session) => {
@@ -57,26 +56,28 @@ export async function recordSelfTest(
       ocr_presence: plan.hasPresence ? (floats('image', image['ocr_presence'])[0] ?? null) : null,
     },
     rerank: graphs.rerank === undefined ? null : await recordRerank(plan, graphs.rerank, inputIds, image, openGraph),
-    ...TOLERANCES[precision],
+    ...tolerances(plan),
   };
 }
 
+function tolerances({ families }: BundlePlan): (typeof TOLERANCES)[keyof typeof TOLERANCES] {
+  const isInt8 = families.some(({ graphs }) => graphs.some(({ precision }) => precision === 'int8'));
+  return isInt8 ? TOLERANCES.int8 : TOLERANCES.fp32;
+}
+
 async function recordRerank(
-  { rerank }: BundlePlan,
+  plan: BundlePlan,
   file: string,
   inputIds: readonly number[],
   image: Readonly<Record<string, Tensor>>,
   openGraph: OpenGraph,
 ): Promise<Record<string, number> | null> {
+  const { rerank } = plan;
   const { tokens_int8: tokens, token_scale: scale } = image;
   if (rerank === null || tokens === undefined || scale === undefined) return null;
-  const padded = new BigInt64Array(rerank.contextLength);
-  inputIds.forEach((id, position) => {
-    padded[position] = BigInt(id);
-  });
   const outputs = await withGraph(openGraph, file, (session) =>
     session.run({
-      input_ids: tensor('int64', [1, rerank.contextLength], padded),
+      ...rerankText(plan, inputIds),
       pair_text: tensor('int64', [1], new BigInt64Array(1)),
       tokens_int8: tokens,
       token_scale: scale,
@@ -87,9 +88,20 @@ async function recordRerank(
   );
 }
 
+/** As it is where the graph masks padding, otherwise padded as the graph wants it. */
+function rerankText({ families, rerank }: BundlePlan, inputIds: readonly number[]): TensorMap {
+  const graphs = families.flatMap((family) => family.graphs);
+  const inputs = graphs.find(({ name }) => name === 'rerank')?.content.inputs ?? [];
+  const masked = inputs.some(({ name }) => name === 'attention_mask');
+  const length = masked ? inputIds.length : (rerank?.contextLength ?? 0);
+  const ids = BigInt64Array.from({ length }, (_, position) => BigInt(inputIds[position] ?? 0));
+  const mask = tensor('int32', [1, length], new Int32Array(length).fill(1));
+  return { input_ids: tensor('int64', [1, length], ids), ...(masked ? { attention_mask: mask } : {}) };
+}
+
 /** [CLS] some pieces [SEP], short enough for both the text tower and the reranker. */
-function recordedText({ contextLength, rerank }: BundlePlan, vocabulary: Vocabulary): readonly number[] {
-  const room = Math.min(contextLength, rerank?.contextLength ?? contextLength) - 2;
+function recordedText({ tokenizer, rerank }: BundlePlan, vocabulary: Vocabulary): readonly number[] {
+  const room = Math.min(tokenizer.contextLength, rerank?.contextLength ?? tokenizer.contextLength) - 2;
   const known = new Set(vocabulary.pieces);
   const pieces = TEXT_PIECES.filter((piece) => known.has(piece)).slice(0, room);
   return ['[CLS]', ...pieces, '[SEP]'].map((piece) => vocabulary.id(piece));

@@ -6,6 +6,7 @@ import { gunzipSync } from 'node:zlib';
 import { parseNpy } from '../../src/cli/npy.ts';
 import { openCheckpoint } from '../../src/convert/checkpoint/open-checkpoint.ts';
 import { type ConversionReport, type ConvertOptions, convertCheckpoint } from '../../src/convert/convert-checkpoint.ts';
+import { type GraphPrecision, type Precisions, samePrecision } from '../../src/convert/precision.ts';
 import { packageRoot } from '../../src/core/package-root.ts';
 import type { GraphSession, OpenGraph, Tensor } from '../../src/core/ports.ts';
 import { loadGraph } from '../../src/inference/session.ts';
@@ -89,15 +90,17 @@ export async function writeCheckpoint(folder: string, tensors: ReadonlyMap<strin
 export function convert(
   checkpoint: string,
   out: string,
-  changes: Partial<ConvertOptions> = {},
+  changes: Partial<Omit<ConvertOptions, 'precision'>> & { readonly precision?: GraphPrecision | Precisions } = {},
 ): Promise<ConversionReport> {
+  const { precision = 'fp32' } = changes;
   const options: ConvertOptions = {
     checkpoint,
     out,
     replace: false,
     name: undefined,
-    precision: 'fp32',
+    architecture: undefined,
     vocabulary: undefined,
+    tokenBits: undefined,
     contextLength: undefined,
     ocrContextLength: undefined,
     imageSize: undefined,
@@ -106,9 +109,10 @@ export function convert(
     visionModel: undefined,
     textModel: undefined,
     decoding: 'viewer',
-    fusion: { cosine: 1 },
+    fusion: undefined,
     source: {},
     ...changes,
+    precision: typeof precision === 'string' ? samePrecision(precision) : precision,
   };
   return convertCheckpoint(options, { openGraph });
 }

@@ -1,5 +1,5 @@
 import { failure } from '../../core/errors.ts';
-import type { UniclipSizes } from './uniclip-sizes.ts';
+import type { TextSizes } from './text-sizes.ts';
 import type { VisionSizes } from './vision-sizes.ts';
 
 interface VisionModel {
@@ -26,9 +26,14 @@ const TEXT_MODELS: Readonly<Record<string, { width: number; layers: number }>> =
   'RBT3-chinese': { width: 768, layers: 3 },
 };
 
+/** The two towers of a model, as far as published models differ in them. */
+export interface Towers {
+  readonly vision: VisionSizes;
+  readonly text: Pick<TextSizes, 'width' | 'layers'>;
+}
+
 /** Such as `uniclip ViT-B-16 + RoBERTa-wwm-ext-base-chinese`; sizes where no published model has them. */
-export function describeUniclip({ vision, text, presence, semantic }: UniclipSizes): string {
-  const family = presence === null && semantic === null ? 'cn-clip' : 'uniclip';
+export function describeTowers(family: string, { vision, text }: Towers): string {
   const visionName =
     find(VISION_MODELS, (model) => matchesVision(model, vision) && (model.size ?? vision.size) === vision.size) ??
     sizesOfVision(vision);
@@ -38,7 +43,7 @@ export function describeUniclip({ vision, text, presence, semantic }: UniclipSiz
 
 /** Throws `invalid_checkpoint` when a model that the caller named has other sizes than the weights. */
 export function assertNamedModels(
-  { vision, text }: UniclipSizes,
+  { vision, text }: Towers,
   named: { readonly vision: string | undefined; readonly text: string | undefined },
 ): void {
   if (named.vision !== undefined) {
@@ -71,11 +76,11 @@ function sizesOfVision(vision: VisionSizes): string {
   return `ViT-${vision.width}x${vision.layers}/${vision.patch}`;
 }
 
-function sizesOfText({ width, layers }: UniclipSizes['text']): string {
+function sizesOfText({ width, layers }: Towers['text']): string {
   return `BERT-${width}x${layers}`;
 }
 
-function matchesText(model: { width: number; layers: number }, text: UniclipSizes['text']): boolean {
+function matchesText(model: { width: number; layers: number }, text: Towers['text']): boolean {
   return model.width === text.width && model.layers === text.layers;
 }
 

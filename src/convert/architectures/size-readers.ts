@@ -1,4 +1,5 @@
 import { failure } from '../../core/errors.ts';
+import { elementCount } from '../onnx/graph.ts';
 import type { CanonicalWeights } from './canonical-names.ts';
 
 /** What is read off names and shapes in every tower. All of them throw `invalid_checkpoint`, naming the tensor. */
@@ -60,4 +61,13 @@ export function headCount(
     );
   }
   throw failure('invalid_config', `--${tower}-heads ${given} does not divide the ${tower} tower's width of ${width}.`);
+}
+
+export function hasAny(weights: CanonicalWeights, prefixes: readonly string[]): boolean {
+  return weights.names.some((name) => prefixes.some((prefix) => name.startsWith(prefix)));
+}
+
+/** Numbers in these tensors. */
+export function countParameters(weights: CanonicalWeights, names: readonly string[]): number {
+  return names.reduce((sum, name) => sum + elementCount(weights.shape(name)), 0);
 }

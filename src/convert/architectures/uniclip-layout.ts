@@ -1,20 +1,19 @@
-import { failure } from '../../core/errors.ts';
-import type { CanonicalWeights } from './canonical-names.ts';
+import { OPENAI_BLOCK } from '../towers/encoder-blocks.ts';
+import { OPENAI_VIT } from '../towers/vit.ts';
+import {
+  addBert,
+  addBlock,
+  addEmbeddings,
+  addLinear,
+  addNorm,
+  addStackedProjections,
+  addVit,
+  type Expected,
+} from './tensor-layout.ts';
 import type { UniclipSizes } from './uniclip-sizes.ts';
 import type { ResnetSizes, VitSizes } from './vision-sizes.ts';
 
-/** What became of the tensors of a checkpoint. */
-export interface Mapping {
-  readonly used: readonly string[];
-  /** Known to be of no use when serving: pooler, temperature, position ids. */
-  readonly dropped: readonly string[];
-  /** Nothing that this architecture knows. */
-  readonly unknown: readonly string[];
-}
-
-type Expected = Map<string, readonly number[]>;
-
-const OF_NO_USE = [
+export const UNICLIP_OF_NO_USE = [
   /^bert\.pooler\./,
   /(^|\.)position_ids$/,
   /^logit_scale$/,
@@ -22,55 +21,21 @@ const OF_NO_USE = [
   /(^|\.)attn_mask$/,
 ];
 
-/** Compares the weights with what an architecture of these sizes has. Throws `invalid_checkpoint` on any lack. */
-export function mapUniclip(weights: CanonicalWeights, sizes: UniclipSizes): Mapping {
-  const expected = expectedTensors(sizes);
-  const missing = [...expected.keys()].filter((name) => !weights.has(name));
-  if (missing.length > 0) {
-    const shown = missing.slice(0, 12).join(', ');
-    throw failure(
-      'invalid_checkpoint',
-      `The checkpoint lacks ${missing.length} tensor(s): ${shown}${missing.length > 12 ? ', …' : ''}.`,
-    );
-  }
-  for (const [name, shape] of expected) {
-    const found = weights.shape(name);
-    if (found.join() !== shape.join()) {
-      throw failure(
-        'invalid_checkpoint',
-        `${name} has shape [${found.join(', ')}]; with the other weights it would be [${shape.join(', ')}].`,
-      );
-    }
-  }
-  const others = weights.names.filter((name) => !expected.has(name));
-  const isOfNoUse = (name: string): boolean => OF_NO_USE.some((pattern) => pattern.test(name));
-  return {
-    used: [...expected.keys()],
-    dropped: others.filter(isOfNoUse),
-    unknown: others.filter((name) => !isOfNoUse(name)),
-  };
-}
-
-function expectedTensors(sizes: UniclipSizes): Expected {
+/** The tensors that a model of these sizes has. */
+export function uniclipTensors(sizes: UniclipSizes): Expected {
   const expected: Expected = new Map();
-  if (sizes.vision.kind === 'vit') addVit(expected, sizes.vision, sizes.embeddingDim);
+  if (sizes.vision.kind === 'vit') addImageTower(expected, sizes.vision, sizes.embeddingDim);
   else addResnet(expected, sizes.vision, sizes.embeddingDim);
-  addText(expected, sizes);
+  addBert(expected, 'bert', sizes.text);
+  expected.set('text_projection', [sizes.text.width, sizes.embeddingDim]);
   addHeads(expected, sizes);
   return expected;
 }
 
-function addVit(expected: Expected, vision: VitSizes, embeddingDim: number): void {
-  const { width, patch, grid } = vision;
-  expected.set('visual.conv1.weight', [width, 3, patch, patch]);
-  expected.set('visual.class_embedding', [width]);
-  expected.set('visual.positional_embedding', [grid * grid + 1, width]);
-  expected.set('visual.proj', [width, embeddingDim]);
-  addNorm(expected, 'visual.ln_pre', width);
-  addNorm(expected, 'visual.ln_post', width);
-  for (let layer = 0; layer < vision.layers; layer++) {
-    addBlock(expected, `visual.transformer.resblocks.${layer}`, width, vision.mlpWidth);
-  }
+function addImageTower(expected: Expected, vision: VitSizes, embeddingDim: number): void {
+  addVit(expected, OPENAI_VIT, vision);
+  expected.set('visual.proj', [vision.width, embeddingDim]);
+  addNorm(expected, 'visual.ln_post', vision.width);
 }
 
 function addResnet(expected: Expected, { width, blocks, grid }: ResnetSizes, embeddingDim: number): void {
@@ -106,21 +71,6 @@ function addConvolution(expected: Expected, conv: string, norm: string, shape: r
   }
 }
 
-function addText(expected: Expected, { text, embeddingDim }: UniclipSizes): void {
-  addEmbeddings(expected, 'bert.embeddings', text.vocabulary, text.positions, text.width);
-  expected.set('text_projection', [text.width, embeddingDim]);
-  for (let layer = 0; layer < text.layers; layer++) {
-    const prefix = `bert.encoder.layer.${layer}`;
-    for (const part of ['self.query', 'self.key', 'self.value', 'output.dense']) {
-      addLinear(expected, `${prefix}.attention.${part}`, text.width, text.width);
-    }
-    addNorm(expected, `${prefix}.attention.output.LayerNorm`, text.width);
-    addLinear(expected, `${prefix}.intermediate.dense`, text.mlpWidth, text.width);
-    addLinear(expected, `${prefix}.output.dense`, text.width, text.mlpWidth);
-    addNorm(expected, `${prefix}.output.LayerNorm`, text.width);
-  }
-}
-
 function addHeads(expected: Expected, { vision, presence, semantic }: UniclipSizes): void {
   if (vision.kind !== 'vit') return;
   const { width } = vision;
@@ -128,7 +78,7 @@ function addHeads(expected: Expected, { vision, presence, semantic }: UniclipSiz
     addNorm(expected, 'ln_ocr_presence', width);
     expected.set('proj_ocr_presence', [width, 2]);
     for (let layer = 0; layer < presence.layers; layer++) {
-      addBlock(expected, `ocr_presence_decoder.resblocks.${layer}`, width, presence.mlpWidth);
+      addBlock(expected, `ocr_presence_decoder.resblocks.${layer}`, OPENAI_BLOCK, width, presence.mlpWidth);
     }
   }
   if (semantic !== null) {
@@ -142,42 +92,12 @@ function addHeads(expected: Expected, { vision, presence, semantic }: UniclipSiz
   }
 }
 
-function addBlock(expected: Expected, prefix: string, width: number, mlpWidth: number): void {
-  addAttention(expected, `${prefix}.attn`, width);
-  for (const norm of ['ln_1', 'ln_2']) addNorm(expected, `${prefix}.${norm}`, width);
-  addMlp(expected, prefix, width, mlpWidth);
-}
-
 function addDecoderBlock(expected: Expected, prefix: string, width: number, mlpWidth: number): void {
-  for (const part of ['self_attn', 'cross_attn']) addAttention(expected, `${prefix}.${part}`, width);
+  for (const part of ['self_attn', 'cross_attn']) {
+    addStackedProjections(expected, `${prefix}.${part}`, width);
+    addLinear(expected, `${prefix}.${part}.out_proj`, width, width);
+  }
   for (const norm of ['ln_1', 'ln_2', 'ln_3', 'ln_4']) addNorm(expected, `${prefix}.${norm}`, width);
-  addMlp(expected, prefix, width, mlpWidth);
-}
-
-function addMlp(expected: Expected, prefix: string, width: number, mlpWidth: number): void {
   addLinear(expected, `${prefix}.mlp.c_fc`, mlpWidth, width);
   addLinear(expected, `${prefix}.mlp.c_proj`, width, mlpWidth);
-}
-
-function addAttention(expected: Expected, prefix: string, width: number): void {
-  expected.set(`${prefix}.in_proj_weight`, [3 * width, width]);
-  expected.set(`${prefix}.in_proj_bias`, [3 * width]);
-  addLinear(expected, `${prefix}.out_proj`, width, width);
-}
-
-function addEmbeddings(expected: Expected, prefix: string, rows: number, positions: number, width: number): void {
-  expected.set(`${prefix}.word_embeddings.weight`, [rows, width]);
-  expected.set(`${prefix}.position_embeddings.weight`, [positions, width]);
-  expected.set(`${prefix}.token_type_embeddings.weight`, [2, width]);
-  addNorm(expected, `${prefix}.LayerNorm`, width);
-}
-
-function addLinear(expected: Expected, prefix: string, out: number, into: number): void {
-  expected.set(`${prefix}.weight`, [out, into]);
-  expected.set(`${prefix}.bias`, [out]);
-}
-
-function addNorm(expected: Expected, prefix: string, width: number): void {
-  expected.set(`${prefix}.weight`, [width]);
-  expected.set(`${prefix}.bias`, [width]);
 }

@@ -1,4 +1,5 @@
 import { failure } from '../../core/errors.ts';
+import { OPENAI_VIT, type VitNames } from '../towers/vit.ts';
 import type { CanonicalWeights } from './canonical-names.ts';
 import { countLayers, gridSize, HEAD_WIDTH, headCount, mlpWidth, shapeOf } from './size-readers.ts';
 
@@ -30,6 +31,12 @@ export interface ResnetSizes {
   readonly size: number;
 }
 
+/** Head counts are not in the weights. Undefined means the published models' rule. */
+export interface HeadCounts {
+  readonly vision: number | undefined;
+  readonly text: number | undefined;
+}
+
 export type VisionSizes = VitSizes | ResnetSizes;
 
 /** ViT-H/14, the one published ViT whose heads are not 64 wide. */
@@ -39,23 +46,24 @@ export const RESNET_STAGES = [1, 2, 3, 4] as const;
 /** Pixels along one side that become one cell of the pool's grid. */
 const RESNET_STRIDE = 32;
 
-/** Tells the two image towers apart and reads their sizes. `heads` undefined means the published models' rule. */
+/** Tells OpenAI's two image towers apart and reads their sizes. `heads` undefined means the published models' rule. */
 export function readVisionSizes(weights: CanonicalWeights, heads: number | undefined): VisionSizes {
-  return weights.has('visual.layer1.0.conv1.weight') ? readResnet(weights, heads) : readVit(weights, heads);
+  const isResnet = weights.has('visual.layer1.0.conv1.weight');
+  return isResnet ? readResnet(weights, heads) : readVitSizes(weights, OPENAI_VIT, heads);
 }
 
-function readVit(weights: CanonicalWeights, heads: number | undefined): VitSizes {
-  const [width = 0, channels, patch = 0, patchAcross] = shapeOf(weights, 'visual.conv1.weight', 4);
+export function readVitSizes(weights: CanonicalWeights, names: VitNames, heads: number | undefined): VitSizes {
+  const [width = 0, channels, patch = 0, patchAcross] = shapeOf(weights, names.patchEmbedding, 4);
   if (channels !== 3 || patch !== patchAcross) {
-    throw failure('invalid_checkpoint', 'visual.conv1.weight is no square patch embedding of three colours.');
+    throw failure('invalid_checkpoint', `${names.patchEmbedding} is no square patch embedding of three colours.`);
   }
-  const grid = gridSize(weights, 'visual.positional_embedding');
+  const grid = gridSize(weights, names.positions);
   return {
     kind: 'vit',
     width,
-    layers: countLayers(weights, 'visual.transformer.resblocks'),
+    layers: countLayers(weights, names.blocks),
     heads: headCount('vision', width, width === WIDE_VIT.width ? WIDE_VIT.headWidth : HEAD_WIDTH, heads),
-    mlpWidth: mlpWidth(weights, 'visual.transformer.resblocks.0.mlp.c_fc.weight'),
+    mlpWidth: mlpWidth(weights, `${names.blocks}.0.${names.block.mlp[0]}.weight`),
     patch,
     grid,
     size: grid * patch,

@@ -67,6 +67,26 @@ export function selfAttention(tower: Tower, x: Value, from: AttentionWeights, op
   return graph.add('MultiHeadAttention', inputs, { num_heads: options.heads });
 }
 
+/** Keys and values of rows [X, K, V], each [X, K, W] without their biases, for `attendToProjected`. */
+export function projectKeysAndValues(tower: Tower, rows: Value, from: AttentionWeights): readonly [Value, Value] {
+  const [key = '', value = ''] = project(tower, rows, `${from.name}.kv`, [from.key, from.value]);
+  return [key, value];
+}
+
+/** Attention of x [P, Q, W] to rows of another input, without its output projection. */
+export function attendToProjected(
+  tower: Tower,
+  x: Value,
+  rows: { readonly key: Value; readonly value: Value },
+  from: AttentionWeights,
+  options: Omit<SelfAttentionOptions, 'firstRowOnly'>,
+): Value {
+  const { graph } = tower;
+  const query = matmul(tower, x, transposed(from.query));
+  const inputs = [query, rows.key, rows.value, graph.weight(from.bias), options.keyPadding ?? ''];
+  return graph.add('MultiHeadAttention', inputs, { num_heads: options.heads });
+}
+
 /** Several projections of one input as a single product: the input is read (and in int8 quantised) once. */
 function project(tower: Tower, x: Value, name: string, projections: readonly Weight[]): Value[] {
   const joined = matmul(tower, x, transposed(stacked(name, projections)));

@@ -1,59 +1,60 @@
 import type { Value } from '../onnx/graph.ts';
 import type { Weight, WeightSource } from '../weights.ts';
-import { selfAttention, splitAttention } from './attention.ts';
-import {
-  addAndNorm,
-  firstRow,
-  l2Normalised,
-  layerNorm,
-  linearWithoutBias,
-  lookUp,
-  matmul,
-  type Tower,
-} from './layers.ts';
+import { type SelfAttentionOptions, selfAttention, splitAttention } from './attention.ts';
+import { addAndNorm, firstRow, layerNorm, linearWithoutBias, lookUp, type Tower } from './layers.ts';
 
 const BERT_EPSILON = 1e-12;
 
 export interface BertOptions {
+  /** What the checkpoint puts before `.embeddings` and `.encoder`. */
+  readonly name: string;
   readonly layers: number;
   readonly heads: number;
   readonly contextLength: number;
-  readonly embeddingDim: number;
+  /** True when the state of [CLS] alone is wanted: the last layer computes nothing else. */
+  readonly firstRowOnly: boolean;
 }
 
-/**
- * BERT with layer norm after each addition and exact (erf) GELU; the embedding is the hidden state of [CLS] times
- * `text_projection`, normalised. Only that state is computed in the last layer.
- */
-export function addTextGraph(tower: Tower, { layers, heads, contextLength, embeddingDim }: BertOptions): void {
-  const { graph, weights } = tower;
-  const ids = graph.input('input_ids', 'int64', ['B', 'S']);
-  const keyPadding = graph.input('attention_mask', 'int32', ['B', 'S']);
-  let hidden = bertEmbeddings(tower, ids, 'bert.embeddings', contextLength);
+/** BERT: ids [B, S] and mask int32 [B, S] → [B, S, W], or [B, 1, W]. */
+export function bertStates(tower: Tower, ids: Value, mask: Value, options: BertOptions): Value {
+  const { name, layers, heads } = options;
+  let hidden = bertEmbeddings(tower, ids, `${name}.embeddings`, options.contextLength);
   for (let layer = 0; layer < layers; layer++) {
-    const name = `bert.encoder.layer.${layer}`;
-    const firstRowOnly = layer === layers - 1;
-    const attended = selfAttention(tower, hidden, splitAttention(weights, `${name}.attention.self`), {
-      heads,
-      firstRowOnly,
-      keyPadding,
-    });
-    const attention = {
-      x: linearWithoutBias(tower, attended, `${name}.attention.output.dense`),
-      skip: firstRowOnly ? firstRow(tower, hidden) : hidden,
-      bias: weights.get(`${name}.attention.output.dense.bias`),
-    };
-    const middle = addAndNorm(tower, attention, `${name}.attention.output.LayerNorm`, BERT_EPSILON, false).normed;
-    const mlp = {
-      x: geluMlp(tower, middle, name),
-      skip: middle,
-      bias: weights.get(`${name}.output.dense.bias`),
-    };
-    hidden = addAndNorm(tower, mlp, `${name}.output.LayerNorm`, BERT_EPSILON, false).normed;
+    const firstRowOnly = options.firstRowOnly && layer === layers - 1;
+    const block = `${name}.encoder.layer.${layer}`;
+    const attended = bertSelfAttention(tower, hidden, block, { heads, firstRowOnly, keyPadding: mask });
+    hidden = bertMlp(tower, attended, block);
   }
-  const projected = matmul(tower, hidden, weights.get('text_projection'));
-  const embedding = graph.add('Reshape', [projected, graph.int64s([-1, embeddingDim])]);
-  graph.output(l2Normalised(tower, embedding), 'embedding', 'float32', ['B', embeddingDim]);
+  return hidden;
+}
+
+/** norm(x + self_attention(x)); of row 0 alone when `firstRowOnly`. */
+export function bertSelfAttention(tower: Tower, x: Value, block: string, options: SelfAttentionOptions): Value {
+  const attended = selfAttention(tower, x, splitAttention(tower.weights, `${block}.attention.self`), options);
+  return bertAttentionOutput(tower, attended, options.firstRowOnly ? firstRow(tower, x) : x, `${block}.attention`);
+}
+
+/** norm(skip + output projection of what was attended to). */
+export function bertAttentionOutput(tower: Tower, attended: Value, skip: Value, name: string): Value {
+  const terms = {
+    x: linearWithoutBias(tower, attended, `${name}.output.dense`),
+    skip,
+    bias: tower.weights.get(`${name}.output.dense.bias`),
+  };
+  return addAndNorm(tower, terms, `${name}.output.LayerNorm`, BERT_EPSILON, false).normed;
+}
+
+/** norm(x + mlp(x)), with exact (erf) GELU. */
+export function bertMlp(tower: Tower, x: Value, block: string): Value {
+  const { graph, weights } = tower;
+  const into = linearWithoutBias(tower, x, `${block}.intermediate.dense`);
+  const hidden = graph.add('BiasGelu', [into, graph.weight(weights.get(`${block}.intermediate.dense.bias`))]);
+  const terms = {
+    x: linearWithoutBias(tower, hidden, `${block}.output.dense`),
+    skip: x,
+    bias: weights.get(`${block}.output.dense.bias`),
+  };
+  return addAndNorm(tower, terms, `${block}.output.LayerNorm`, BERT_EPSILON, false).normed;
 }
 
 /** Word + position + token type 0, normalised: ids [B, S] → [B, S, W], for S up to `contextLength`. */
@@ -76,11 +77,4 @@ function positionTable(weights: WeightSource, name: string, contextLength: numbe
     return table.map((value, index) => value + (added[index % added.length] as number));
   };
   return { name: `${name}.positions_and_type`, shape: positions.shape, read };
-}
-
-function geluMlp(tower: Tower, x: Value, name: string): Value {
-  const { graph, weights } = tower;
-  const into = linearWithoutBias(tower, x, `${name}.intermediate.dense`);
-  const hidden = graph.add('BiasGelu', [into, graph.weight(weights.get(`${name}.intermediate.dense.bias`))]);
-  return linearWithoutBias(tower, hidden, `${name}.output.dense`);
 }

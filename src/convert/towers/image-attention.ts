@@ -1,8 +1,9 @@
-import type { Precision } from '../../core/bundle-format.ts';
 import type { Value } from '../onnx/graph.ts';
+import type { GraphPrecision } from '../precision.ts';
 import { named, transposed, type Weight, type WeightSource } from '../weights.ts';
 import { torchAttention } from './attention.ts';
-import { addBias, CLIP_EPSILON, matmul, type Tower } from './layers.ts';
+import { CLIP_EPSILON, matmul, type Tower } from './layers.ts';
+import { attendToRows, projectQueries } from './projected-attention.ts';
 
 /**
  * Attention from a text to the image tokens: query ln_2(t), key ln_2(memory), value ln_3(memory).
@@ -11,9 +12,8 @@ import { addBias, CLIP_EPSILON, matmul, type Tower } from './layers.ts';
  * layers share one normalised memory. A shift of the keys adds the same to all scores of a query, which the softmax
  * takes out again, so keys have no bias; a shift of the values passes through as it is.
  *
- * Projecting N tokens to keys and values is most of a reranker's work. Since q (m K) = (q K') m, the projection can be
- * applied to the queries instead, per head, and the scores taken with the memory itself. That pays where there are few
- * queries: always in the last layer, which has one.
+ * Projecting N tokens to keys and values is most of a reranker's work. Projecting the queries instead pays where there
+ * are few of them: always in the last layer, which has one.
  */
 export interface ImageAttentionShape {
   readonly width: number;
@@ -34,21 +34,15 @@ export function normalisedMemory({ graph }: Tower, tokens: Value, width: number)
 
 /** The part that depends on the text alone: t [X, Q, W] → what `attendToImage` wants, first dimension X. */
 export function imageQuery(tower: Tower, normed: Value, block: string, shape: ImageAttentionShape): Value {
-  const { graph, weights, precision } = tower;
+  const { weights, precision } = tower;
   const from = torchAttention(weights, `${block}.cross_attn`);
   const matrix = transposed(from.query);
   // MultiHeadAttention adds the bias itself.
   if (!projectsQueries(shape, precision)) return matmul(tower, normed, matrix);
 
-  const { width, heads, queries } = shape;
-  const headWidth = width / heads;
-  const query = matmul(tower, normed, matrix, projectionBias(weights, block, width, 0));
-  const split = graph.add('Reshape', [query, graph.int64s([-1, queries, heads, headWidth])]);
-  const byHead = graph.add('Transpose', [split], { perm: [0, 2, 1, 3] });
-  const key = scaledColumns(foldedName(block, 'key'), from.key, weights.get(`${block}.ln_2.weight`), headWidth ** -0.5);
-  const keyByHead = graph.weight(named(foldedName(block, 'key'), key, [heads, headWidth, width]));
-  const projected = graph.add('MatMul', [byHead, keyByHead]);
-  return graph.add('Reshape', [projected, graph.int64s([-1, heads * queries, width])]);
+  const query = matmul(tower, normed, matrix, projectionBias(weights, block, shape.width, 0));
+  const key = scaledColumns(foldedName(block, 'key'), from.key, weights.get(`${block}.ln_2.weight`));
+  return projectQueries(tower, query, key, shape.heads);
 }
 
 /** [P, Q, W]: the attention of each pair's query over its image, without the output projection. */
@@ -60,27 +54,23 @@ export function attendToImage(
   shape: ImageAttentionShape,
 ): Value {
   const { graph, weights, precision } = tower;
-  const { width, heads, queries } = shape;
+  const { width, heads } = shape;
   const from = torchAttention(weights, `${block}.cross_attn`);
-  const value = scaledColumns(foldedName(block, 'value'), from.value, weights.get(`${block}.ln_3.weight`), 1);
-  if (!projectsQueries(shape, precision)) {
-    const key = scaledColumns(foldedName(block, 'key'), from.key, weights.get(`${block}.ln_2.weight`), 1);
-    const inputs = [query, matmul(tower, memory, transposed(key)), matmul(tower, memory, transposed(value))];
-    const bias = graph.weight(jointBias(weights, block, width));
-    return graph.add('MultiHeadAttention', [...inputs, bias], { num_heads: heads });
+  const value = scaledColumns(foldedName(block, 'value'), from.value, weights.get(`${block}.ln_3.weight`));
+  if (projectsQueries(shape, precision)) {
+    return attendToRows(tower, query, memory, { value, bias: valueBias(weights, block, width), heads });
   }
-
-  const scores = graph.add('FusedMatMul', [query, memory], { transB: 1 });
-  const context = graph.add('MatMul', [graph.add('Softmax', [scores], { axis: -1 }), memory]);
-  const byHead = graph.add('Reshape', [context, graph.int64s([-1, heads, queries, width])]);
-  const projected = graph.add('MatMul', [byHead, graph.weight(headsTransposed(value, heads))]);
-  const byQuery = graph.add('Transpose', [projected], { perm: [0, 2, 1, 3] });
-  const joined = graph.add('Reshape', [byQuery, graph.int64s([-1, queries, width])]);
-  return addBias(tower, joined, valueBias(weights, block, width));
+  const key = scaledColumns(foldedName(block, 'key'), from.key, weights.get(`${block}.ln_2.weight`));
+  const inputs = [query, matmul(tower, memory, transposed(key)), matmul(tower, memory, transposed(value))];
+  const bias = graph.weight(jointBias(weights, block, width));
+  return graph.add('MultiHeadAttention', [...inputs, bias], { num_heads: heads });
 }
 
 /** Multiplications per pair of both ways, without what they have in common. */
-function projectsQueries({ width, tokenCount, heads, queries }: ImageAttentionShape, precision: Precision): boolean {
+function projectsQueries(
+  { width, tokenCount, heads, queries }: ImageAttentionShape,
+  precision: GraphPrecision,
+): boolean {
   const projectTokens =
     (tokenCount * width * width) / (precision === 'int8' ? INT8_SPEEDUP : 1) + queries * tokenCount * width;
   const projectQueries = queries * width * width + heads * queries * tokenCount * width;
@@ -89,32 +79,14 @@ function projectsQueries({ width, tokenCount, heads, queries }: ImageAttentionSh
 
 const foldedName = (block: string, part: string): string => `${block}.cross_attn.folded_${part}`;
 
-/** weight[i][j] * gain[j] * factor */
-function scaledColumns(name: string, weight: Weight, gain: Weight, factor: number): Weight {
+/** weight[i][j] * gain[j] */
+function scaledColumns(name: string, weight: Weight, gain: Weight): Weight {
   const read = async (): Promise<Float32Array> => {
     const values = await weight.read();
     const gains = await gain.read();
-    return values.map((value, index) => value * (gains[index % gains.length] as number) * factor);
+    return values.map((value, index) => value * (gains[index % gains.length] as number));
   };
   return { name, shape: weight.shape, read };
-}
-
-/** [heads * d, W] → [heads, W, d] */
-function headsTransposed(weight: Weight, heads: number): Weight {
-  const [rows = 0, width = 0] = weight.shape;
-  const headWidth = rows / heads;
-  const read = async (): Promise<Float32Array> => {
-    const source = await weight.read();
-    const target = new Float32Array(source.length);
-    for (let row = 0; row < rows; row++) {
-      const head = Math.floor(row / headWidth);
-      for (let column = 0; column < width; column++) {
-        target[(head * width + column) * headWidth + (row % headWidth)] = source[row * width + column] as number;
-      }
-    }
-    return target;
-  };
-  return { name: `${weight.name}_by_head`, shape: [heads, width, headWidth], read };
 }
 
 /** Bias of the query (part 0), key (1) or value (2) projection as it is stored. */

@@ -1,6 +1,6 @@
-import type { Precision } from '../../core/bundle-format.ts';
 import type { GraphBuilder, Value } from '../onnx/graph.ts';
 import { DATA_TYPE } from '../onnx/onnx-proto.ts';
+import type { GraphPrecision } from '../precision.ts';
 import { quantisedMatrix, quantisedTable } from '../quantise.ts';
 import { transposed, type Weight, type WeightSource } from '../weights.ts';
 
@@ -8,7 +8,7 @@ import { transposed, type Weight, type WeightSource } from '../weights.ts';
 export interface Tower {
   readonly graph: GraphBuilder;
   readonly weights: WeightSource;
-  readonly precision: Precision;
+  readonly precision: GraphPrecision;
 }
 
 /** Layer norm epsilon of torch's default, which CLIP's blocks use. */
@@ -73,8 +73,11 @@ export function firstRow({ graph }: Tower, x: Value): Value {
   return graph.add('Gather', [x, graph.int64s([0])], { axis: 1 });
 }
 
-export function l2Normalised({ graph }: Tower, x: Value): Value {
-  return graph.add('LpNormalization', [x], { axis: -1, p: 2 });
+/** The graph's `embedding` [B, D]: projected [B, 1, D], normalised to length 1. */
+export function outputEmbedding({ graph }: Tower, projected: Value, embeddingDim: number): void {
+  const embedding = graph.add('Reshape', [projected, graph.int64s([-1, embeddingDim])]);
+  const normalised = graph.add('LpNormalization', [embedding], { axis: -1, p: 2 });
+  graph.output(normalised, 'embedding', 'float32', ['B', embeddingDim]);
 }
 
 /** Softmax over the last dimension of [B, 1, 2] logits; the probability of class 1 as [B]. */

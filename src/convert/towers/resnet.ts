@@ -2,7 +2,7 @@ import type { ResnetSizes } from '../architectures/vision-sizes.ts';
 import type { Value } from '../onnx/graph.ts';
 import { named, type Weight, type WeightSource } from '../weights.ts';
 import { selfAttention, splitAttention } from './attention.ts';
-import { l2Normalised, linear, type Tower } from './layers.ts';
+import { linear, outputEmbedding, type Tower } from './layers.ts';
 
 /** torch.nn.BatchNorm2d's default. */
 const BATCH_NORM_EPSILON = 1e-5;
@@ -15,9 +15,7 @@ export function addResnetImageGraph(tower: Tower, vision: ResnetSizes, embedding
   const { graph } = tower;
   const pixels = graph.input('pixel_values', 'float32', ['B', 3, vision.size, vision.size]);
   const features = vision.blocks.reduce((x, count, index) => stage(tower, x, index + 1, count), stem(tower, pixels));
-  const pooled = attentionPool(tower, features, vision);
-  const embedding = graph.add('Reshape', [pooled, graph.int64s([-1, embeddingDim])]);
-  graph.output(l2Normalised(tower, embedding), 'embedding', 'float32', ['B', embeddingDim]);
+  outputEmbedding(tower, attentionPool(tower, features, vision), embeddingDim);
 }
 
 function stem(tower: Tower, pixels: Value): Value {

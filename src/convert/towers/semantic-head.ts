@@ -1,10 +1,10 @@
 import type { Value } from '../onnx/graph.ts';
-import { DATA_TYPE } from '../onnx/onnx-proto.ts';
 import { named } from '../weights.ts';
 import { selfAttention, torchAttention } from './attention.ts';
 import { bertEmbeddings } from './bert.ts';
 import { quickGeluMlp } from './encoder-blocks.ts';
 import { attendToImage, imageQuery, normalisedMemory } from './image-attention.ts';
+import { type TokenShape, tokensInput } from './image-tokens.ts';
 import {
   addAndNorm,
   addBias,
@@ -21,10 +21,8 @@ export interface SemanticOptions {
   readonly layers: number;
   readonly heads: number;
   readonly contextLength: number;
-  /** Image tokens a cover has. */
-  readonly tokenCount: number;
-  /** How the tokens come in: as they are stored, or as the image tower made them. */
-  readonly tokens: 'int8' | 'float32';
+  readonly tokens: TokenShape;
+  readonly tokenForm: 'stored' | 'float32';
 }
 
 /**
@@ -40,14 +38,14 @@ export function addRerankGraph(tower: Tower, options: SemanticOptions): void {
   const { layers, heads, contextLength } = options;
   const ids = graph.input('input_ids', 'int64', ['T', contextLength]);
   const pairText = graph.input('pair_text', 'int64', ['P']);
-  const memory = normalisedMemory(tower, memoryInput(tower, options), options.width);
+  const memory = normalisedMemory(tower, tokensInput(graph, options.tokens, options.tokenForm), options.width);
   const perPair = (value: Value): Value => graph.add('Gather', [value, pairText], { axis: 0 });
 
   let t = textSequence(tower, ids, options);
   for (let layer = 0; layer < layers; layer++) {
     const block = decoderName(layer);
     const isLast = layer === layers - 1;
-    const shape = { ...options, queries: isLast ? 1 : contextLength + 1 };
+    const shape = { ...options, tokenCount: options.tokens.count, queries: isLast ? 1 : contextLength + 1 };
     const step = selfAttentionStep(tower, t, block, heads, isLast);
     const query = imageQuery(tower, step.normed, block, shape);
     // The first layer's text side is the same for all pairs of a text.
@@ -61,15 +59,6 @@ export function addRerankGraph(tower: Tower, options: SemanticOptions): void {
 }
 
 const decoderName = (layer: number): string => `ocr_semantic_decoder.resblocks.${layer}`;
-
-/** Image tokens [P, N, W] in float32. */
-function memoryInput({ graph }: Tower, { tokens, tokenCount, width }: SemanticOptions): Value {
-  if (tokens === 'float32') return graph.input('tokens', 'float32', ['P', tokenCount, width]);
-  const values = graph.input('tokens_int8', 'int8', ['P', tokenCount, width]);
-  const scale = graph.input('token_scale', 'float32', ['P', tokenCount]);
-  const floats = graph.add('Cast', [values], { to: DATA_TYPE.float32 });
-  return graph.add('Mul', [floats, graph.add('Unsqueeze', [scale, graph.int64s([-1])])]);
-}
 
 /** The class token before the text's embeddings: [T, L] → [T, 1 + L, W]. */
 function textSequence(tower: Tower, ids: Value, { width, contextLength }: SemanticOptions): Value {
@@ -122,7 +111,7 @@ function mlpStep(tower: Tower, t: Value, attended: Value, block: string): Value 
   );
   const mlp = addBias(
     tower,
-    quickGeluMlp(tower, middle.normed, `${block}.mlp`),
+    quickGeluMlp(tower, middle.normed, `${block}.mlp.c_fc`, `${block}.mlp.c_proj`),
     weights.get(`${block}.mlp.c_proj.bias`),
   );
   return graph.add('Add', [mlp, middle.sum]);

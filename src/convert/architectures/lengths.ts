@@ -1,0 +1,38 @@
+import { failure } from '../../core/errors.ts';
+import type { TokenBits, TokenShape } from '../towers/image-tokens.ts';
+import type { VisionSizes } from './vision-sizes.ts';
+
+/** Choices that the caller may make within what the position tables allow. */
+
+/** [CLS], one piece, [SEP] */
+const LEAST_CONTEXT_LENGTH = 3;
+
+/** `given`, or the usual length as far as there are positions. Throws `invalid_config` when there are too few. */
+export function chooseLength(option: string, given: number | undefined, usual: number, positions: number): number {
+  const length = given ?? Math.min(usual, positions);
+  if (length < LEAST_CONTEXT_LENGTH || length > positions) {
+    throw failure(
+      'invalid_config',
+      `${option} ${length} is out of range: the model has positions for ${LEAST_CONTEXT_LENGTH} to ${positions} ids.`,
+    );
+  }
+  return length;
+}
+
+/** `given`, or as trained. Throws `invalid_config` for a size that the tower cannot have. */
+export function chooseImageSize(vision: VisionSizes, given: number | undefined): number {
+  const size = given ?? vision.size;
+  if (vision.kind === 'vit' && size % vision.patch !== 0) {
+    throw failure('invalid_config', `--image-size ${size} is no multiple of the patch size of ${vision.patch}.`);
+  }
+  if (vision.kind === 'resnet' && size !== vision.size) {
+    throw failure('invalid_config', `--image-size ${size} does not fit a ResNet that was trained at ${vision.size}.`);
+  }
+  return size;
+}
+
+/** The class token and one per patch; a ResNet has no tokens that a head could read. */
+export function tokenShape(vision: VisionSizes, imageSize: number, bits: TokenBits): TokenShape {
+  const count = vision.kind === 'vit' ? (imageSize / vision.patch) ** 2 + 1 : 0;
+  return { count, width: vision.width, bits };
+}

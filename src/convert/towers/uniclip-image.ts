@@ -1,0 +1,47 @@
+import type { Value } from '../onnx/graph.ts';
+import { encoderBlocks, OPENAI_BLOCK } from './encoder-blocks.ts';
+import { outputTokens, type TokenShape } from './image-tokens.ts';
+import {
+  CLIP_EPSILON,
+  firstRow,
+  layerNorm,
+  matmul,
+  outputEmbedding,
+  probabilityOfSecondClass,
+  type Tower,
+} from './layers.ts';
+import { OPENAI_VIT, type VitOptions, vitTokens } from './vit.ts';
+
+export interface UniclipImageOptions extends Omit<VitOptions, 'names' | 'classTokenOnly'> {
+  readonly embeddingDim: number;
+  /** Layers of the OCR presence head; null where there is none. */
+  readonly presenceLayers: number | null;
+  readonly tokens: TokenShape;
+  /** True when a reranker or the presence head reads the tokens. */
+  readonly needsTokens: boolean;
+}
+
+/**
+ * CLIP's ViT with UniCLIP's presence head. Tokens are the output of the last block, before ln_post; the embedding is
+ * ln_post(token 0) @ proj, normalised.
+ */
+export function addImageGraph(tower: Tower, options: UniclipImageOptions): void {
+  const { needsTokens, embeddingDim, presenceLayers, heads } = options;
+  const tokens = vitTokens(tower, { ...options, names: OPENAI_VIT, classTokenOnly: !needsTokens });
+  const classToken = needsTokens ? firstRow(tower, tokens) : tokens;
+  const normed = layerNorm(tower, classToken, 'visual.ln_post', CLIP_EPSILON);
+  outputEmbedding(tower, matmul(tower, normed, tower.weights.get('visual.proj')), embeddingDim);
+  if (!needsTokens) return;
+
+  outputTokens(tower.graph, tokens, options.tokens);
+  if (presenceLayers !== null) addPresence(tower, tokens, presenceLayers, heads);
+}
+
+/** Encoder blocks over the tokens; token 0 of the last decides whether text is drawn on the picture. */
+function addPresence(tower: Tower, tokens: Value, layers: number, heads: number): void {
+  const prefix = 'ocr_presence_decoder.resblocks';
+  const first = encoderBlocks(tower, tokens, { prefix, names: OPENAI_BLOCK, layers, heads, firstRowOnly: true });
+  const normed = layerNorm(tower, first, 'ln_ocr_presence', CLIP_EPSILON);
+  const logits = tower.graph.add('MatMul', [normed, tower.graph.weight(tower.weights.get('proj_ocr_presence'))]);
+  tower.graph.output(probabilityOfSecondClass(tower, logits), 'ocr_presence', 'float32', ['B']);
+}

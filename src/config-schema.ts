@@ -103,6 +103,10 @@ export const ConfigSchema = Type.Object(
     ),
     shutdown_timeout_ms: integer(15_000, 0, 'Milliseconds that running requests get to finish on shutdown.'),
     limits: Limits,
+    device: Type.Union([Type.Literal('cpu'), Type.Literal('cuda')], {
+      default: 'cpu',
+      description: 'Where the models of this process run.',
+    }),
     threads: Threads,
     fetch: Fetch,
     index: Index,

@@ -22,6 +22,7 @@ import { type CoverIndexOptions, type OpenedCoverIndex, openCoverIndex } from '.
 import type { CoverIndexEvent } from './store/graph-client.ts';
 
 export { openBundle } from './inference/bundle.ts';
+export { makeThumbnail } from './inference/image.ts';
 export { openModel, openReranker, type Reranker } from './inference/model.ts';
 export { type ExactFeatures, type OfflineModel, openOfflineModel } from './inference/offline-model.ts';
 export { restoreSnapshot } from './store/snapshot.ts';
@@ -90,8 +91,9 @@ interface Models {
 }
 
 async function openModels(config: Config, log: Logger): Promise<Models> {
-  const { model, rerank_model, rerank_url, threads, limits } = config;
+  const { model, rerank_model, rerank_url, device, threads, limits } = config;
   const options = {
+    device,
     threads,
     limits,
     loadReranker: rerank_url === '',

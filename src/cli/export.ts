@@ -1,10 +1,12 @@
 import { Command, Option } from 'commander';
+import { loadConfig } from '../config.ts';
 import { exportTriton, type TritonExportReport } from '../convert/triton/export-triton.ts';
 import { wholeNumber } from './arguments.ts';
 import { note, print, printJson } from './output.ts';
-import { configOf, isJson, withSettings } from './settings.ts';
+import { isJson } from './settings.ts';
 
 interface TritonFlags {
+  readonly model?: string;
   readonly out: string;
   readonly name?: string;
   readonly force: boolean;
@@ -25,9 +27,10 @@ export function exportCommand(): Command {
 }
 
 function tritonCommand(): Command {
-  const command = new Command('triton')
+  return new Command('triton')
     .summary('model repository for a Triton inference server')
     .description("Write a bundle's reranker into a Triton model repository, for its ONNX Runtime backend.")
+    .option('--model <dir>', 'the bundle; the one that the configuration reranks with by default')
     .requiredOption('--out <repository>', 'the model repository; made when it is not there')
     .option('--name <name>', "the model's name on the server; the bundle's by default")
     .option('--force', 'replace the model of this name', false)
@@ -38,10 +41,9 @@ function tritonCommand(): Command {
     .option('--queue-timeout-ms <n>', 'milliseconds after which a waiting request is refused', wholeNumber(1), 1000)
     .option('--max-queued <n>', 'requests that may wait', wholeNumber(1), 256)
     .option('--standard-operators', "leave out ONNX Runtime's own operators, for TensorRT; needs an fp32 bundle", false)
-    .action(async (flags: TritonFlags) => {
-      const { config } = configOf(command);
+    .action(async (flags: TritonFlags, command: Command) => {
       const { openBundle, openGraph } = await import('../services.ts');
-      const bundle = await openBundle(config.model);
+      const bundle = await openBundle(flags.model ?? configuredReranker(command));
       const { queueTimeoutMs, force, ...options } = flags;
       const report = await exportTriton(
         {
@@ -61,7 +63,12 @@ function tritonCommand(): Command {
       );
       tell(report, bundle.ref.hash, isJson(command));
     });
-  return withSettings(command, ['model']);
+}
+
+/** The settings come from file and environment alone: `--device` has a meaning of its own here. */
+function configuredReranker(command: Command): string {
+  const { config } = loadConfig({ file: command.optsWithGlobals<{ config?: string }>().config });
+  return config.rerank_model || config.model;
 }
 
 function tell({ name, path, bytes, selfTestDifference, notes }: TritonExportReport, hash: string, json: boolean): void {

@@ -3,12 +3,14 @@ import { type CoverrankError, failure } from '../core/errors.ts';
 import { startThread, type Thread } from '../core/thread.ts';
 import type { Bundle } from './bundle.ts';
 import type { ModelThreadData, ModelThreadMethods } from './model-thread.ts';
+import type { Device } from './session.ts';
 
 export interface ModelPartOptions {
   readonly name: string;
   readonly bundle: Bundle;
   readonly graphs: readonly BundleGraphName[];
   readonly threads: number;
+  readonly device: Device;
   readonly background: boolean;
   /** Told when the thread died and when its successor is up. */
   readonly onDeath?: (error: CoverrankError) => void;
@@ -33,6 +35,7 @@ export async function startModelPart(options: ModelPartOptions): Promise<ModelPa
     const data: ModelThreadData = {
       graphs: Object.fromEntries(options.graphs.map((name) => [name, graphFile(options.bundle, name)])),
       threads: options.threads,
+      device: options.device,
       background: options.background,
     };
     return startThread(new URL('./model-thread.js', import.meta.url), data, { name: options.name });

@@ -2,6 +2,7 @@ import os from 'node:os';
 import type { BundleGraphName } from '../core/bundle-format.ts';
 import type { Bundle } from './bundle.ts';
 import { type ModelPart, startModelPart } from './model-part.ts';
+import type { Device } from './session.ts';
 
 /** What a bundle is split into, each with a thread of its own. */
 export type PartName = 'text' | 'image' | 'rerank';
@@ -9,6 +10,8 @@ export type PartName = 'text' | 'image' | 'rerank';
 export interface PartOptions {
   /** Threads inside each part; 0 chooses by the machine. */
   readonly threads: Readonly<Record<PartName, number>>;
+  /** Where the towers and the reranker run. */
+  readonly device: Device;
   readonly onDeath?: (part: string, error: Error) => void;
 }
 
@@ -34,7 +37,7 @@ const KINDS: Readonly<Record<PartName, PartKind>> = {
 export async function startParts<N extends PartName>(
   bundle: Bundle,
   names: readonly N[],
-  { threads, onDeath }: PartOptions,
+  { threads, device, onDeath }: PartOptions,
 ): Promise<Readonly<Record<N, ModelPart>>> {
   const cores = os.availableParallelism();
   const started = await Promise.allSettled(
@@ -45,6 +48,7 @@ export async function startParts<N extends PartName>(
         bundle,
         graphs,
         threads: threads[name] || defaultThreads(cores),
+        device,
         background,
         onDeath: (error) => onDeath?.(title, error),
       });

@@ -2,13 +2,14 @@ import os from 'node:os';
 import { failure } from '../core/errors.ts';
 import type { GraphSession, Tensor, TensorMap } from '../core/ports.ts';
 import { moved, serveThread } from '../core/thread.ts';
-import { loadGraph } from './session.ts';
+import { type Device, loadGraph } from './session.ts';
 
 /** A worker thread that owns the graphs of one model part. Loading and running block it and nobody else. */
 export interface ModelThreadData {
   /** Files by graph name. */
   readonly graphs: Readonly<Record<string, string>>;
   readonly threads: number;
+  readonly device: Device;
   /** Work that may wait for ranking: the operating system then gives it the cores that are left. */
   readonly background: boolean;
 }
@@ -36,12 +37,15 @@ export type ModelThreadMethods = {
 
 const BACKGROUND_NICENESS = 10;
 
-await serveThread<ModelThreadData>(async ({ graphs, threads, background }) => {
+await serveThread<ModelThreadData>(async ({ graphs, threads, device, background }) => {
   // On Linux priorities belong to threads, and those that ONNX Runtime starts below inherit this one's.
   if (background && process.platform === 'linux') os.setPriority(BACKGROUND_NICENESS);
 
   const loaded = new Map<string, GraphSession>();
-  for (const [name, file] of Object.entries(graphs)) loaded.set(name, await loadGraph(file, { threads }));
+  for (const [name, file] of Object.entries(graphs)) {
+    // Pictures are resized exactly as at training only by the CPU's operator.
+    loaded.set(name, await loadGraph(file, { threads, device: name === 'preprocess' ? 'cpu' : device }));
+  }
 
   function graph(name: string): GraphSession {
     const found = loaded.get(name);

@@ -55,6 +55,7 @@ export async function openOfflineModel(dir: string, { maxPixels }: OfflineOption
     bundle,
     graphs: ['preprocess', 'image', 'text', ...(rerank === null ? [] : (['rerank_float'] as const))],
     threads: os.availableParallelism(),
+    device: 'cpu',
     background: false,
   });
   const tokenizer = openTokenizer(bundle);

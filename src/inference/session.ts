@@ -1,21 +1,33 @@
 import { InferenceSession, Tensor as OrtTensor } from 'onnxruntime-node';
+import { failure } from '../core/errors.ts';
 import type { GraphSession, Tensor } from '../core/ports.ts';
 
 /** The one importer of onnxruntime-node. Loading and running block the calling thread: do it in a worker thread. */
 export interface GraphOptions {
   /** Threads inside one operator. */
   readonly threads: number;
+  /** `cpu` unless it is given. */
+  readonly device?: Device;
 }
 
-/** Loads an ONNX file with its external data. Rejects with ONNX Runtime's own message when the graph is not valid. */
+/** Where operators run; with `cuda` those that have no CUDA form run on the CPU. */
+export type Device = 'cpu' | 'cuda';
+
+/**
+ * Loads an ONNX file with its external data. Rejects with ONNX Runtime's own message when the graph is not valid, and
+ * with `invalid_config` when the device cannot be had: it never falls back to another.
+ */
 export async function loadGraph(file: string, options: GraphOptions): Promise<GraphSession> {
+  const { device = 'cpu' } = options;
   const session = await InferenceSession.create(file, {
-    executionProviders: ['cpu'],
+    executionProviders: device === 'cuda' ? ['cuda', 'cpu'] : ['cpu'],
     graphOptimizationLevel: 'all',
     intraOpNumThreads: options.threads,
     interOpNumThreads: 1,
     // Spinning threads would take the cores from the other models' threads.
     extra: { session: { intra_op: { allow_spinning: '0' }, inter_op: { allow_spinning: '0' } } },
+  }).catch((error: unknown) => {
+    throw device === 'cuda' ? deviceFailure(error) : error;
   });
 
   return {
@@ -26,6 +38,17 @@ export async function loadGraph(file: string, options: GraphOptions): Promise<Gr
     },
     close: () => session.release(),
   };
+}
+
+/** Tells the lack of the provider or of a GPU from a graph that is not valid, by the words that ONNX Runtime uses. */
+function deviceFailure(cause: unknown): unknown {
+  const said = cause instanceof Error ? cause.message : String(cause);
+  if (!/cuda|backend not found/i.test(said)) return cause;
+  return failure(
+    'invalid_config',
+    `device is cuda, but ONNX Runtime cannot use CUDA here (${said.split('\n', 1)[0]?.trim()}). It needs Linux on x64, an NVIDIA driver, CUDA 12 and cuDNN 9, and its CUDA files, which \`ONNXRUNTIME_NODE_INSTALL=cuda12 node node_modules/onnxruntime-node/script/install.js\` fetches. Or set device to cpu, or rerank_url to a server with a GPU.`,
+    { cause },
+  );
 }
 
 function toOrt({ type, data, dims }: Tensor): OrtTensor {

@@ -12,11 +12,11 @@ import type { LocalCrossEncoder } from '../../src/inference/cross-encoder.ts';
 import { type Model, openModel } from '../../src/inference/model.ts';
 
 const demo = join(packageRoot, 'models/demo');
-const { threads, limits } = defaultConfig();
+const { threads, limits, device } = defaultConfig();
 const never = new AbortController().signal;
 let model: Model;
 before(async () => {
-  model = await openModel(demo, { threads, limits });
+  model = await openModel(demo, { threads, limits, device });
 });
 after(() => model.close());
 
@@ -99,7 +99,7 @@ test('a bundle whose recorded self-test its graphs do not meet is refused, namin
   const changed = { ...manifest, self_test: { ...manifest.self_test, text } };
   writeFileSync(file, JSON.stringify({ ...changed, hash: bundleHash(changed) }));
   await assert.rejects(
-    openModel(folder, { threads, limits }),
+    openModel(folder, { threads, limits, device }),
     (error) => isFailure(error, 'invalid_bundle') && /self-test .* text graph/.test(error.message),
   );
 });

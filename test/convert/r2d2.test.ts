@@ -2,53 +2,21 @@ import assert from 'node:assert/strict';
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
-import { gunzipSync } from 'node:zlib';
-import { parseNpy } from '../../src/cli/npy.ts';
 import { openCheckpoint } from '../../src/convert/checkpoint/open-checkpoint.ts';
 import { inspectCheckpoint } from '../../src/convert/inspect.ts';
 import { isFailure } from '../../src/core/errors.ts';
-import { packageRoot } from '../../src/core/package-root.ts';
 import type { TensorMap } from '../../src/core/ports.ts';
 import { decodeImage } from '../../src/inference/image.ts';
 import { type ExactFeatures, type OfflineModel, openOfflineModel } from '../../src/inference/offline-model.ts';
 import { padTexts } from '../../src/inference/text-encoder.ts';
 import { signalsOf, weigh } from '../../src/ranking/fuse.ts';
 import { convert, cosine, floats, goldenPicture, graph, largestDifference, temporaryFolder } from './golden-model.ts';
+import { type Golden, golden, HEADS, pixels, writeR2d2 } from './r2d2-model.ts';
 import { floatTensor, type StoredTensor, torchZip } from './torch-file.ts';
 
-/** What the reference code computed; matrices are [image][text]. */
-interface Golden {
-  readonly images: readonly string[];
-  readonly texts: readonly string[];
-  /** [CLS] … [SEP], without padding. */
-  readonly token_ids: readonly (readonly number[])[];
-  readonly text_embedding: readonly (readonly number[])[];
-  readonly image_embedding: readonly (readonly number[])[];
-  readonly cosine: readonly (readonly number[])[];
-  readonly itm_text: readonly (readonly number[])[];
-  readonly itm_image: readonly (readonly number[])[];
-  readonly score: readonly (readonly number[])[];
-}
-
-const fixtures = join(packageRoot, 'test/fixtures/r2d2-mini');
-const HEADS = { visionHeads: 3, textHeads: 2 };
 const COSINE_TOLERANCE = 1e-5;
 const ITM_TOLERANCE = 5e-5;
 const STORED_TOLERANCE = 5e-3;
-
-async function golden(): Promise<Golden> {
-  return JSON.parse(await readFile(join(fixtures, 'golden.json'), 'utf8')) as Golden;
-}
-
-async function pixels(): Promise<{ shape: readonly number[]; data: Float32Array }> {
-  return parseNpy(await readFile(join(fixtures, 'pixels.npy')), 'pixels.npy');
-}
-
-async function writeR2d2(folder: string): Promise<string> {
-  const file = join(folder, 'r2d2.pth');
-  await writeFile(file, gunzipSync(await readFile(join(fixtures, 'checkpoint.pth.gz'))));
-  return file;
-}
 
 async function tensors(folder: string): Promise<Map<string, StoredTensor>> {
   const checkpoint = await openCheckpoint(await writeR2d2(folder));

@@ -7,10 +7,18 @@ import {
 import type { BundleManifest } from '../../src/core/bundle-format.ts';
 import type { Tensor, TensorMap } from '../../src/core/ports.ts';
 import { convert, openGraph, writeGoldenCheckpoint } from './golden-model.ts';
+import { HEADS, writeR2d2 } from './r2d2-model.ts';
 
 export interface SmallBundle {
   readonly dir: string;
   readonly manifest: BundleManifest;
+}
+
+/** The golden R2D2 as a bundle in `folder`. */
+export async function r2d2Bundle(folder: string): Promise<SmallBundle> {
+  const dir = join(folder, 'r2d2');
+  const { manifest } = await convert(await writeR2d2(folder), dir, HEADS);
+  return { dir, manifest };
 }
 
 /** The golden model as a bundle in `folder`. */
@@ -55,8 +63,10 @@ export function madeTokens({ manifest }: SmallBundle, seed: number): { values: I
 /** Inputs of the bundle's own rerank graph: pair p is `texts[pairText[p]]` with made image p. */
 export function rerankInputs(bundle: SmallBundle, texts: readonly number[][], pairText: readonly number[]): TensorMap {
   const length = bundle.manifest.rerank?.context_length ?? 0;
+  const masked = bundle.manifest.graphs.rerank?.inputs.some(({ name }) => name === 'attention_mask');
   return {
     input_ids: idsTensor(texts, length),
+    ...(masked ? { attention_mask: maskTensor(texts, length) } : {}),
     pair_text: { type: 'int64', dims: [pairText.length], data: BigInt64Array.from(pairText, BigInt) },
     ...tokenTensors(bundle, pairText.length),
   };
@@ -69,6 +79,12 @@ export function pairInputs(bundle: SmallBundle, texts: readonly number[][], pair
     input_ids: idsTensor(ids, bundle.manifest.rerank?.context_length ?? 0),
     ...tokenTensors(bundle, pairText.length),
   };
+}
+
+function maskTensor(texts: readonly (readonly number[])[], length: number): Tensor {
+  const data = new Int32Array(texts.length * length);
+  for (const [row, ids] of texts.entries()) data.fill(1, row * length, row * length + ids.length);
+  return { type: 'int32', dims: [texts.length, length], data };
 }
 
 function idsTensor(texts: readonly (readonly number[])[], length: number): Tensor {

@@ -89,7 +89,7 @@ async function writeModel(folder: string, name: string, options: TritonExportOpt
     throw failure('invalid_bundle', `${described.file} of ${manifest.name} was not written by \`coverrank convert\`.`);
   }
   const sharing: TextSharing = options.standardOperators ? 'per_pair' : 'unique';
-  const pairs = withPairsOnly(read, described, sharing);
+  const pairs = withPairsOnly(read, described, { sharing, contextLength: manifest.rerank.context_length });
   const model = options.standardOperators ? withStandardOperators(pairs.model) : pairs.model;
   await writeFile(join(folder, '1', GRAPH_FILE), encodeModel(await copyWeights(model, dir, join(folder, '1'))));
   const parameters = { [SERVED_PARAMETERS.bundle]: manifest.name, [SERVED_PARAMETERS.hash]: manifest.hash };

@@ -5,7 +5,7 @@ import { test } from 'node:test';
 import { decodeModel, encodeModel } from '../../../src/convert/onnx/onnx-proto.ts';
 import { isFailure } from '../../../src/core/errors.ts';
 import { floats, largestDifference, openGraph, temporaryFolder } from '../golden-model.ts';
-import { exportModel, goldenBundle, pairInputs, rerankInputs } from '../triton-model.ts';
+import { exportModel, goldenBundle, pairInputs, r2d2Bundle, rerankInputs } from '../triton-model.ts';
 
 const TEXTS = [
   [101, 3203, 102],
@@ -39,6 +39,33 @@ for (const [standardOperators, tolerance] of [
     const difference = largestDifference(floats(scores), [...expected]);
     assert.ok(difference <= tolerance, `differs by ${difference}`);
     assert.ok(report.selfTestDifference < 1e-4);
+  });
+}
+
+for (const standardOperators of [false, true]) {
+  const kind = standardOperators ? 'standard' : 'fused';
+  test(`a reranker that masks padding is exported with ${kind} operators and no mask to send`, async (t) => {
+    const folder = await temporaryFolder(t);
+    const bundle = await r2d2Bundle(folder);
+    const report = await exportModel(bundle, join(folder, 'repository'), { standardOperators });
+    const original = await openGraph(join(bundle.dir, 'rerank.onnx'));
+    t.after(() => original.close());
+    const exported = await openGraph(join(report.path, '1/model.onnx'));
+    t.after(() => exported.close());
+
+    // A literal [PAD] inside a text is no padding.
+    const texts = [...TEXTS, [101, 1368, 0, 0, 4638, 102]];
+    const pairText = [...PAIR_TEXT, 3];
+    const expected = await original.run(rerankInputs(bundle, texts, pairText));
+    const scores = await exported.run(pairInputs(bundle, texts, pairText));
+    for (const signal of ['itm_text', 'itm_image']) {
+      const difference = largestDifference(floats(scores[signal]), [...floats(expected[signal])]);
+      assert.ok(difference <= 5e-5, `${signal} differs by ${difference}`);
+    }
+    assert.match(
+      await readFile(join(report.path, 'config.pbtxt'), 'utf8'),
+      /"input_ids" data_type: TYPE_INT64 dims: \[ 64 \]/,
+    );
   });
 }
 

@@ -5,6 +5,9 @@ import { failure } from '../core/errors.ts';
 import { PROBLEM_TYPE, problemOf } from './problem.ts';
 import { requestId } from './request-identity.ts';
 
+/** For the answer to arrive; closed at once, a socket with unread bytes resets and takes the answer with it. */
+const LINGER_MS = 1000;
+
 /**
  * Answers what is not even a request (a bad request line, headers that are too large or too slow) with a problem
  * document, written to the socket by hand since there is no reply to write it with.
@@ -21,6 +24,8 @@ export function answerConnectionError(error: ConnectionError, socket: Socket): v
     `HTTP/1.1 ${problem.status} ${STATUS_CODES[problem.status]}\r\ncontent-type: ${PROBLEM_TYPE}\r\n` +
       `content-length: ${Buffer.byteLength(body)}\r\nx-request-id: ${problem.request_id}\r\nconnection: close\r\n\r\n${body}`,
   );
+  // A client that never ends its side would otherwise hold the connection for as long as it likes.
+  setTimeout(() => socket.destroy(), LINGER_MS).unref();
 }
 
 function refusal(code: string) {

@@ -1,7 +1,10 @@
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
 import { connect } from 'node:net';
 import { after, before, test } from 'node:test';
+import { setTimeout } from 'node:timers/promises';
+import { promisify } from 'node:util';
 import { gzipSync } from 'node:zlib';
 import { failure } from '../../src/core/errors.ts';
 import { toFailure } from '../../src/http/error-handler.ts';
@@ -139,4 +142,16 @@ test('what is not even HTTP is answered with a problem on the socket', async () 
   const overflow = await answerTo(`GET / HTTP/1.1\r\nHost: x\r\nX-Long: ${'x'.repeat(20_000)}\r\n\r\n`);
   assert.match(overflow, /^HTTP\/1\.1 431 /);
   assert.equal(JSON.parse(overflow.split('\r\n\r\n')[1] ?? '').code, 'headers_too_large');
+});
+
+test('a refused connection is let go although the client does not end its side', async (t) => {
+  const socket = connect({ port, allowHalfOpen: true });
+  t.after(() => socket.destroy());
+  socket.on('error', () => {});
+  socket.write('no request at all\r\n\r\n');
+  const [answer] = (await once(socket, 'data')) as [Buffer];
+  assert.match(String(answer), /^HTTP\/1\.1 400 /);
+  const connections = promisify(service.app.server.getConnections).bind(service.app.server);
+  const before = await connections();
+  while ((await connections()) >= before) await setTimeout(50);
 });

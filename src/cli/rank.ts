@@ -42,9 +42,10 @@ export function rankCommand(): Command {
         deadline_ms: flags.deadlineMs,
         include: ['cover', 'signals', 'timings'],
       };
-      const answer = (await withService(flags.url, config, (client) =>
-        client.call('POST', '/rank', body),
-      )) as RankAnswer;
+      const answer = (await withService(flags.url, config, (client) => client.call('POST', '/rank', body), {
+        // Somebody waits at the terminal: that the service is not there should be heard soon.
+        maxRetries: 1,
+      })) as RankAnswer;
       if (isJson(command)) {
         printJson(answer);
         return;

@@ -26,6 +26,8 @@ export interface ServiceClientOptions {
   readonly apiKey?: string | undefined;
   /** Pause before the first repetition; it doubles from one to the next, unless the service says how long to wait. */
   readonly retryAfterMs?: number;
+  /** Repetitions of a call that the service sheds or does not hear. The default outlasts a restart of the service. */
+  readonly maxRetries?: number;
 }
 
 /** Long enough for a model to be loaded and for a batch of pictures on a slow machine. */
@@ -39,7 +41,7 @@ const RETRIED_STATUSES = [429, 502, 503, 504];
 export function createServiceClient(options: ServiceClientOptions): ServiceClient {
   const base = parseBase(options.url);
   const agent = new RetryAgent(new Agent({ headersTimeout: TIMEOUT_MS, bodyTimeout: TIMEOUT_MS }), {
-    maxRetries: MAX_RETRIES,
+    maxRetries: options.maxRetries ?? MAX_RETRIES,
     minTimeout: options.retryAfterMs ?? 500,
     maxTimeout: MAX_RETRY_PAUSE_MS,
     methods: ['GET', 'POST'],

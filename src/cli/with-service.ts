@@ -1,6 +1,6 @@
 import type { Config } from '../config-schema.ts';
 import { failure, isFailure } from '../core/errors.ts';
-import { createServiceClient, type ServiceClient } from './service-client.ts';
+import { createServiceClient, type ServiceClient, type ServiceClientOptions } from './service-client.ts';
 
 /**
  * Runs `work` against the service at `url`, or, where none is named, against one of our own: in this process, on a
@@ -10,9 +10,11 @@ export async function withService<T>(
   url: string | undefined,
   config: Config,
   work: (client: ServiceClient) => Promise<T>,
+  options: Pick<ServiceClientOptions, 'maxRetries'> = {},
 ): Promise<T> {
   const server = url === undefined ? await startPrivately(config) : undefined;
-  const client = createServiceClient({ url: url ?? server?.url ?? '', apiKey: process.env['COVERRANK_API_KEY'] });
+  const apiKey = process.env['COVERRANK_API_KEY'];
+  const client = createServiceClient({ url: url ?? server?.url ?? '', apiKey, ...options });
   try {
     return await work(client);
   } finally {

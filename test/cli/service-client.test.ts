@@ -6,11 +6,11 @@ import { type TestContext, test } from 'node:test';
 import { createServiceClient } from '../../src/cli/service-client.ts';
 import { isFailure } from '../../src/core/errors.ts';
 
-async function clientFor(t: TestContext, listener: RequestListener, path = '') {
+async function clientFor(t: TestContext, listener: RequestListener, path = '', options: { maxRetries?: number } = {}) {
   const server = createServer(listener);
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}${path}`;
-  const client = createServiceClient({ url, apiKey: 'secret', retryAfterMs: 5 });
+  const client = createServiceClient({ url, apiKey: 'secret', retryAfterMs: 5, ...options });
   t.after(async () => {
     await client.close();
     server.close();
@@ -91,4 +91,15 @@ test('an answer with too few lines, a cut connection and a closed port are failu
     () => createServiceClient({ url: 'localhost:80' }),
     (error) => isFailure(error, 'invalid_request'),
   );
+});
+
+test('who does not want to wait says how often to ask again', async (t) => {
+  let calls = 0;
+  const refuse: RequestListener = (_request, response) => {
+    calls++;
+    response.writeHead(503).end();
+  };
+  const client = await clientFor(t, refuse, '', { maxRetries: 1 });
+  await assert.rejects(client.call('GET', '/index'), (error) => isFailure(error, 'unavailable'));
+  assert.equal(calls, 2);
 });

@@ -103,7 +103,8 @@ interface WireOutput {
  */
 export function readOutputs(body: Uint8Array, headerLength: string | undefined): ReadonlyMap<string, Float32Array> {
   const headerBytes = headerLength === undefined ? body.length : Number(headerLength);
-  if (!Number.isInteger(headerBytes) || headerBytes > body.length) throw malformed('its header is cut off');
+  if (!Number.isInteger(headerBytes) || headerBytes < 0 || headerBytes > body.length)
+    throw malformed('its header is cut off');
   const outputs = outputsOf(body.subarray(0, headerBytes));
   const read = new Map<string, Float32Array>();
   let offset = headerBytes;
@@ -113,11 +114,12 @@ export function readOutputs(body: Uint8Array, headerLength: string | undefined):
     if (typeof size === 'number') {
       if (!Number.isInteger(size) || size < 0 || offset + size > body.length) throw malformed(`${name} is cut off`);
       if (datatype === DATATYPE.float32 && size % 4 === 0) {
-        read.set(name, new Float32Array(body.slice(offset, offset + size).buffer));
+        // Copied: where it lies in the body it may not be aligned.
+        read.set(name, new Float32Array(new Uint8Array(body.subarray(offset, offset + size)).buffer));
       }
       offset += size;
     } else if (datatype === DATATYPE.float32 && Array.isArray(data)) {
-      read.set(name, Float32Array.from(data.flat(Number.POSITIVE_INFINITY), Number));
+      read.set(name, Float32Array.from(data.flat(), Number));
     }
   }
   if (offset !== body.length) throw malformed('it holds more than its header says');
@@ -133,6 +135,7 @@ function outputsOf(header: Uint8Array): readonly WireOutput[] {
   }
   const outputs = (parsed as { readonly outputs?: unknown } | null)?.outputs;
   if (!Array.isArray(outputs)) throw malformed('it has no outputs');
+  if (outputs.some((output) => typeof output !== 'object' || output === null)) throw malformed('an output is none');
   return outputs as readonly WireOutput[];
 }
 

@@ -20,7 +20,7 @@ export interface ModelConfigOptions {
 }
 
 /** The protocol's names of element types. */
-export const TRITON_TYPE: Readonly<Record<string, string>> = {
+const TRITON_TYPE: Readonly<Record<string, string>> = {
   float16: 'FP16',
   float32: 'FP32',
   int8: 'INT8',

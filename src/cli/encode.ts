@@ -1,7 +1,9 @@
 import { Argument, Command, Option } from 'commander';
+import { isFailure } from '../core/errors.ts';
 import type { ExactFeatures, OfflineModel } from '../services.ts';
+import { EXIT } from './exit-codes.ts';
 import { readInput, readPixels, readTexts, type TextFormat } from './input-files.ts';
-import { print, printJson } from './output.ts';
+import { note, print, printJson } from './output.ts';
 import { configOf, isJson, withSettings } from './settings.ts';
 
 interface EncodeFlags {
@@ -84,7 +86,28 @@ async function* encodeImages(
     const features = await model.encodePixels(data, count);
     for (const [position, one] of features.entries()) yield encoded(`${pixels}[${position}]`, one);
   }
-  for (const file of files) yield encoded(file, await model.encodePicture(await readInput(file)));
+  let done = pixels === undefined ? 0 : 1;
+  let failed = 0;
+  for (const file of files) {
+    const features = await encodePicture(model, file);
+    if (features === undefined) failed++;
+    else {
+      done++;
+      yield encoded(file, features);
+    }
+  }
+  if (failed > 0) process.exitCode = done > 0 ? EXIT.partlyDone : EXIT.failed;
+}
+
+/** Undefined, and told on stderr, when the file cannot be read or is no picture: the others go on. */
+async function encodePicture(model: OfflineModel, file: string): Promise<ExactFeatures | undefined> {
+  try {
+    return await model.encodePicture(await readInput(file));
+  } catch (error) {
+    if (!isFailure(error)) throw error;
+    note(`coverrank: ${error.code === 'invalid_request' ? '' : `${file}: `}${error.detail}`);
+    return undefined;
+  }
 }
 
 function show({ input, embedding, more }: Encoded, json: boolean): void {

@@ -237,3 +237,21 @@ test('demo shows rankings of the sample covers', async (t) => {
   assert.match(stdout, /向日葵\n(?:.*\n){3}│ +1 │ cover-029[67] /);
   assert.match(stdout, /│ +1 │ .*│ .*熊猫|panda/);
 });
+
+test('encode goes on after a picture that it cannot read, and says so', async (t) => {
+  const bad = join(await newFolder(t), 'bad.png');
+  await writeFile(bad, 'no picture');
+  const good = ['cover-0001.webp', 'cover-0002.webp'].map((name) => join(SAMPLES, name));
+  const [some, none] = await Promise.all([
+    coverrank(['encode', 'image', '--json', good[0] ?? '', bad, '/nowhere.png', good[1] ?? '']),
+    coverrank(['encode', 'image', '--json', bad]),
+  ]);
+  assert.equal(some.code, 3);
+  assert.deepEqual(
+    jsonLines(some.stdout).map(({ input }) => input),
+    good,
+  );
+  assert.match(some.stderr, /bad\.png: The image type is not supported/);
+  assert.match(some.stderr, /nowhere\.png cannot be read/);
+  assert.equal(none.code, 1);
+});

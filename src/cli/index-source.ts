@@ -61,7 +61,7 @@ export function indexCommand(): Command {
       tell(counts, { ...progress, elapsedMs: performance.now() - startedAt }, isJson(command));
       if (counts.failed > 0) process.exitCode = EXIT.partlyDone;
     });
-  return withSettings(command, ['data_dir', 'model']);
+  return withSettings(command, ['data_dir', 'model', 'rerank_model']);
 }
 
 /** On a terminal only; the bar follows the source's bytes or pictures, since the number of lines is not known. */

@@ -53,5 +53,5 @@ export function rankCommand(): Command {
       if (answer.results.length > 0) print(rankTable(answer));
       for (const line of rankNotes(answer)) note(line);
     });
-  return withSettings(command, ['data_dir', 'model']);
+  return withSettings(command, ['data_dir', 'model', 'rerank_model']);
 }

@@ -13,7 +13,6 @@ interface ScoreFlags {
   readonly image?: string;
   readonly images?: readonly string[];
   readonly pixels?: string;
-  readonly rerankModel?: string;
 }
 
 /** What every bundle that takes part made of one picture: the recall bundle's features, and the reranker's. */
@@ -37,7 +36,6 @@ export function scoreCommand(): Command {
     .option('--image <file>', 'one picture')
     .option('--images <file...>', 'pictures')
     .option('--pixels <file.npy>', 'preprocessed pictures, float32 [n, 3, R, R]')
-    .option('--rerank-model <dir>', 'bundle of the cross-encoder; the same bundle by default')
     .action(async (flags: ScoreFlags) => {
       if ((flags.text === undefined) === (flags.texts === undefined)) command.error('error: give --text or --texts');
       if ([flags.image, flags.images, flags.pixels].filter((given) => given !== undefined).length !== 1) {
@@ -47,7 +45,7 @@ export function scoreCommand(): Command {
       const { openOfflineModel } = await import('../services.ts');
       const open = (dir: string) => openOfflineModel(dir, { maxPixels: config.limits.image_max_pixels });
       const recall = await open(config.model);
-      const rerank = flags.rerankModel === undefined ? recall : await open(flags.rerankModel);
+      const rerank = config.rerank_model === '' ? recall : await open(config.rerank_model);
       try {
         const weights = Object.keys(config.fusion).length > 0 ? config.fusion : defaultWeights({ recall, rerank });
         await scoreAll({ recall, rerank }, flags, weights, isJson(command));
@@ -56,7 +54,7 @@ export function scoreCommand(): Command {
         if (rerank !== recall) await rerank.close();
       }
     });
-  return withSettings(command, ['model', 'fusion']);
+  return withSettings(command, ['model', 'rerank_model', 'fusion']);
 }
 
 /** A cross-encoder from another bundle brings the weights of its own signals along. */

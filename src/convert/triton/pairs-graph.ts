@@ -103,11 +103,18 @@ function maskOf(
     nodes: [
       ...nodes,
       { ...node('ReduceSum', ['is_text', 'cut_axis'], ['text_lengths']), attribute: [integer('keepdims', 0)] },
-      node('ReduceMax', ['text_lengths', 'cut_start'], ['longest_text']),
+      node('ReduceMax', ['text_lengths', 'cut_start'], ['most_pieces']),
+      // A server warms up with zeros: a text of none is taken for a text of one.
+      node('Max', ['most_pieces', 'least_pieces'], ['longest_text']),
       cut(texts, ids),
       cut(whole, MASK),
     ],
-    constants: [...constants, int64s('cut_start', [1], [0n]), int64s('cut_axis', [1], [1n])],
+    constants: [
+      ...constants,
+      int64s('cut_start', [1], [0n]),
+      int64s('cut_axis', [1], [1n]),
+      int64s('least_pieces', [1], [1n]),
+    ],
   };
 }
 

@@ -53,6 +53,10 @@ for (const standardOperators of [false, true]) {
     const exported = await openGraph(join(report.path, '1/model.onnx'));
     t.after(() => exported.close());
 
+    // What a server warms up with.
+    const blank = await exported.run(pairInputs(bundle, [[]], [0, 0]));
+    assert.ok(floats(blank['itm_text']).every(Number.isFinite));
+
     // A literal [PAD] inside a text is no padding.
     const texts = [...TEXTS, [101, 1368, 0, 0, 4638, 102]];
     const pairText = [...PAIR_TEXT, 3];

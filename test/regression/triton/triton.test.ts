@@ -9,7 +9,14 @@ import { openBundle } from '../../../src/inference/bundle.ts';
 import { openTokenizer } from '../../../src/inference/model.ts';
 import { openRemoteCrossEncoder, type RemoteCrossEncoder } from '../../../src/inference/remote-cross-encoder.ts';
 import { openGraph } from '../../convert/golden-model.ts';
-import { exportModel, goldenBundle, madeTokens, rerankInputs, type SmallBundle } from '../../convert/triton-model.ts';
+import {
+  exportModel,
+  goldenBundle,
+  madeTokens,
+  r2d2Bundle,
+  rerankInputs,
+  type SmallBundle,
+} from '../../convert/triton-model.ts';
 import { openService, sampleItems, until } from '../../http/service.ts';
 import {
   findTriton,
@@ -30,16 +37,19 @@ const MAX_QUEUED = 24;
 describe('an exported reranker on Triton', { skip }, () => {
   let folder: string;
   let bundle: SmallBundle;
+  let r2d2: SmallBundle;
   let triton: Triton;
 
   before(async () => {
     assert.ok(typeof installation !== 'string');
     folder = await mkdtemp(join(tmpdir(), 'coverrank-triton-'));
     bundle = await goldenBundle(folder);
+    r2d2 = await r2d2Bundle(folder);
     await layOutBackends(installation, join(folder, 'backends'));
     const repository = join(folder, 'repository');
     const options = { queueDelayUs: 2000, queueTimeoutUs: 10_000_000, maxBatch: 64, maxQueued: MAX_QUEUED };
     await usePythonBackend((await exportModel(bundle, repository, { ...options, name: 'fused' })).path);
+    await usePythonBackend((await exportModel(r2d2, repository, options)).path);
     const standard = { ...options, name: 'standard', standardOperators: true };
     await usePythonBackend((await exportModel(bundle, repository, standard)).path);
     const stranger = (await exportModel(bundle, repository, { ...options, name: 'stranger' })).path;
@@ -69,7 +79,7 @@ describe('an exported reranker on Triton', { skip }, () => {
     maxInFlight = 16,
     sharesMemory = false,
   ): Promise<RemoteCrossEncoder> {
-    const opened = await openBundle(bundle.dir);
+    const opened = await openBundle(model === 'r2d2' ? r2d2.dir : bundle.dir);
     const encoder = await openRemoteCrossEncoder({
       url: `${triton.url}/v2/models/${model}`,
       model: opened.ref,
@@ -110,6 +120,29 @@ describe('an exported reranker on Triton', { skip }, () => {
       }
     });
   }
+
+  test("R2D2: both signals of every pair are the process's own, for texts of several lengths", async (t) => {
+    const encoder = await open(t, 'r2d2', 16, true);
+    assert.deepEqual(encoder.signals, ['itm_text', 'itm_image']);
+    const pairs = Array.from({ length: 9 }, (_, image) => madeTokens(r2d2, image));
+    const texts = [
+      [101, 3203, 102],
+      [101, 1368, 2094, 4638, 123, 102],
+      Array.from({ length: 30 }, (_, id) => 101 + id),
+    ];
+    const scored = await Promise.all(texts.map((tokenIds) => encoder.score({ tokenIds }, pairs, never)));
+    const graph = await openGraph(join(r2d2.dir, 'rerank.onnx'));
+    t.after(() => graph.close());
+    for (const [text, scores] of scored.entries()) {
+      const expected = await graph.run(rerankInputs(r2d2, texts, new Array<number>(9).fill(text)));
+      for (const [pair, signals] of scores.entries()) {
+        for (const signal of encoder.signals) {
+          const difference = Math.abs((signals[signal] ?? Number.NaN) - Number(expected[signal]?.data[pair]));
+          assert.ok(difference < 1e-4, `${signal} of text ${text}, pair ${pair}: differs by ${difference}`);
+        }
+      }
+    }
+  });
 
   test('tokens that go through shared memory give the same scores, also after the server started anew', async (t) => {
     const encoder = await open(t, 'fused', 4, true);

@@ -1,10 +1,11 @@
+import { escapeHtml } from '../../src/eval/report/html/escape.ts';
+import { STYLE } from '../../src/eval/report/html/style.ts';
+import { facts } from '../../src/eval/report/html/table.ts';
 import { compareReports, NOISE_NOTE } from '../compare.ts';
 import { formatMs, formatNumber, formatShare } from '../format.ts';
 import type { Report } from '../report.ts';
-import { escapeHtml } from './escape.ts';
 import { latencyPlot, percentilePlot, stagePlot, throughputPlot } from './plots.ts';
-import { STYLE } from './style.ts';
-import { comparisonTable, facts, outcomesTable, stagesTable, streamsTable } from './tables.ts';
+import { comparisonTable, outcomesTable, stagesTable, streamsTable } from './tables.ts';
 
 /** One file with everything in it: opens from a disk, asks no network for anything. */
 export function renderPage(report: Report, earlier?: Report): string {

@@ -1,8 +1,18 @@
+import {
+  type Axis,
+  CHART,
+  frame,
+  legend,
+  lineChart,
+  PLOT,
+  px,
+  type Series,
+  type Tick,
+} from '../../src/eval/report/html/chart.ts';
+import { escapeHtml } from '../../src/eval/report/html/escape.ts';
+import { linearScale, linearTicks, logScale, logTicks } from '../../src/eval/report/html/scale.ts';
 import { formatMs, formatNumber } from '../format.ts';
 import type { CurvePoint, Report, TimelinePoint } from '../report.ts';
-import { type Axis, CHART, frame, legend, lineChart, PLOT, px, type Series, type Tick } from './chart.ts';
-import { escapeHtml } from './escape.ts';
-import { linearScale, linearTicks, logScale, logTicks } from './scale.ts';
 
 /** A latency below which differences mean nothing: no logarithmic axis starts lower. */
 const LEAST_MS = 0.1;

@@ -1,22 +1,7 @@
+import { cell, table } from '../../src/eval/report/html/table.ts';
 import type { ComparedFigure } from '../compare.ts';
 import { formatMs, formatNoise, formatNumber, formatQuantity, formatRatio, formatShare } from '../format.ts';
 import type { Report, StreamReport, Summary } from '../report.ts';
-import { escapeHtml } from './escape.ts';
-
-/** Cells are text, escaped here. */
-export function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
-  const headCells = head.map((cell) => `<th scope="col">${escapeHtml(cell)}</th>`).join('');
-  const bodyRows = rows.map((row) => `<tr>${row.map(cell).join('')}</tr>`);
-  return `<div class="scroll"><table><thead><tr>${headCells}</tr></thead><tbody>${bodyRows.join('')}</tbody></table></div>`;
-}
-
-/** Two columns of names and texts, the texts wrapping. */
-export function facts(rows: readonly (readonly [string, string])[]): string {
-  const cells = rows.map(
-    ([name, text]) => `<tr><td>${escapeHtml(name)}</td><td class="text">${escapeHtml(text)}</td></tr>`,
-  );
-  return `<table><tbody>${cells.join('')}</tbody></table>`;
-}
 
 /** All of `/rank`, each of its kinds, and `/index` where it ran. */
 export function streamsTable({ rank, kinds, index }: Report): string {
@@ -80,10 +65,6 @@ export function comparisonTable(figures: readonly ComparedFigure[]): string {
     '<div class="scroll"><table><thead><tr><th>figure</th><th>earlier</th><th>now</th><th>ratio</th><th>noise</th></tr></thead>' +
     `<tbody>${rows.join('')}</tbody></table></div>`
   );
-}
-
-function cell(text: string): string {
-  return `<td>${escapeHtml(text)}</td>`;
 }
 
 /** Coloured only where the ratio is out of the noise. */

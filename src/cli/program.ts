@@ -51,6 +51,16 @@ const COMMANDS: readonly CommandEntry[] = [
   },
   { name: 'rank', summary: 'covers for a query', load: async () => (await import('./rank.ts')).rankCommand() },
   {
+    name: 'eval',
+    summary: 'measure a ranking, a retrieval or a matching',
+    load: async () => (await import('./eval.ts')).evalCommand(),
+  },
+  {
+    name: 'compare',
+    summary: 'compare two files of predictions',
+    load: async () => (await import('./compare.ts')).compareCommand(),
+  },
+  {
     name: 'verify',
     summary: 'check the data folder',
     load: async () => (await import('./data-folder.ts')).verifyCommand(),

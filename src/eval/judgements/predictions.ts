@@ -42,11 +42,12 @@ export function readPredictions(bytes: Uint8Array, name: string, maxLabel: numbe
   return { pairs, scores: Float64Array.from(order, (position) => added[position] ?? 0), problems: problems.list() };
 }
 
-/** The same file, from pairs and their scores, in the order of the file that the pairs came from. */
+/** The same file, from pairs and their scores, in the order of the file that the pairs came from; unjudged ones last. */
 export function formatPredictions(pairs: JudgedPairs, scores: Float64Array): string {
   const query = queryOfRows(pairs);
+  const place = (row: number): number => pairs.line[row] || Number.MAX_SAFE_INTEGER;
   return Array.from(pairs.label.keys())
-    .sort((a, b) => (pairs.line[a] ?? 0) - (pairs.line[b] ?? 0) || a - b)
+    .sort((a, b) => place(a) - place(b) || a - b)
     .map((row) => {
       const cover = pairs.covers[pairs.cover[row] ?? 0];
       return `${pairs.label[row]}\t${pairs.queries[query[row] ?? 0]}\t${cover}\t${scores[row]}\n`;

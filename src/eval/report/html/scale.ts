@@ -14,9 +14,7 @@ export function logScale(domain: readonly [number, number], range: readonly [num
 
 /** Round numbers (1, 2 or 5 times a power of ten apart) from 0 to the first that is not below `max`. */
 export function linearTicks(max: number, wanted = 5): number[] {
-  const rough = (max || 1) / wanted;
-  const power = 10 ** Math.floor(Math.log10(rough));
-  const step = ([1, 2, 5].find((factor) => factor * power >= rough) ?? 10) * power;
+  const step = stepOf(max || 1, wanted);
   const count = Math.ceil((max || 1) / step - 1e-9);
   return Array.from({ length: count + 1 }, (_, index) => Number((index * step).toPrecision(12)));
 }
@@ -30,4 +28,18 @@ export function logTicks(min: number, max: number): number[] {
   const first = ticks.findLastIndex((tick) => tick <= min);
   const last = ticks.findIndex((tick) => tick >= max && tick > min);
   return ticks.slice(Math.max(0, first), last + 1);
+}
+
+/** Round numbers from the last not above `min` to the first not below `max`. */
+export function ticksBetween(min: number, max: number, wanted = 5): number[] {
+  const step = stepOf(max - min || Math.abs(max) || 1, wanted);
+  const from = Math.floor(min / step + 1e-9);
+  const to = Math.max(from + 1, Math.ceil(max / step - 1e-9));
+  return Array.from({ length: to - from + 1 }, (_, index) => Number(((from + index) * step).toPrecision(12)));
+}
+
+function stepOf(span: number, wanted: number): number {
+  const rough = span / wanted;
+  const power = 10 ** Math.floor(Math.log10(rough));
+  return ([1, 2, 5].find((factor) => factor * power >= rough) ?? 10) * power;
 }

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { linearScale, linearTicks, logScale, logTicks } from '../../../loadtest/html/scale.ts';
+import { linearScale, linearTicks, logScale, logTicks } from '../../../../src/eval/report/html/scale.ts';
 
 test('scales map the ends of the domain to the ends of the range', () => {
   const linear = linearScale([0, 50], [100, 200]);

@@ -29,8 +29,8 @@ interface ConvertFlags {
 /** `coverrank convert CHECKPOINT --out DIR`: a published checkpoint becomes a bundle. */
 export function convertCommand(): Command {
   return new Command('convert')
-    .description('turn a published PyTorch checkpoint into a model bundle')
-    .argument('<checkpoint>', 'a .pt or .pth file as torch.save writes it')
+    .description('turn a published checkpoint into a model bundle')
+    .argument('<checkpoint>', 'a .pt or .pth file as torch.save writes it, .safetensors, or the index.json of several')
     .requiredOption('--out <dir>', 'folder of the bundle')
     .option('--force', 'replace the bundle that is in the folder', false)
     .option('--name <name>', "the bundle's name; the folder's by default")

@@ -73,7 +73,7 @@ export async function convertCheckpoint(options: ConvertOptions, deps: ConvertDe
     assertFusion(options.fusion ?? {}, plan.signals);
     const vocabulary = await readVocabulary(options.vocabulary ?? DEFAULT_VOCABULARY, plan.vocabularyRows);
     const manifest = await fillBundleFolder(options.out, options.replace, (folder) =>
-      writeBundle(folder, plan, vocabulary, options, deps),
+      writeBundle(folder, plan, { vocabulary, files: checkpoint.files }, options, deps),
     );
     return {
       out: resolve(options.out),
@@ -96,15 +96,15 @@ export async function convertCheckpoint(options: ConvertOptions, deps: ConvertDe
 async function writeBundle(
   folder: string,
   plan: BundlePlan,
-  vocabulary: Vocabulary,
+  { vocabulary, files }: { readonly vocabulary: Vocabulary; readonly files: readonly string[] },
   options: ConvertOptions,
   { openGraph, onProgress }: ConvertDeps,
 ): Promise<BundleManifest> {
   await writeFile(join(folder, 'vocab.txt'), vocabulary.bytes);
   for (const { dataFile, graphs } of plan.families) {
     onProgress?.(`writing ${graphs.map(({ name }) => name).join(', ')}`);
-    const files = graphs.map(({ name, content }) => ({ file: `${name}.onnx`, graph: content }));
-    await writeGraphs(folder, dataFile, files);
+    const contents = graphs.map(({ name, content }) => ({ file: `${name}.onnx`, graph: content }));
+    await writeGraphs(folder, dataFile, contents);
   }
   onProgress?.('running the graphs for the self-test');
   const written = {
@@ -113,7 +113,7 @@ async function writeBundle(
     rerank: plan.rerank === null ? undefined : join(folder, 'rerank.onnx'),
   };
   const selfTest = await recordSelfTest(plan, written, vocabulary, openGraph);
-  const manifest = await describeBundle(folder, plan, options, selfTest);
+  const manifest = await describeBundle(folder, plan, options, selfTest, await digestSource(files));
   await writeFile(join(folder, 'bundle.json'), `${JSON.stringify(manifest, null, 2)}\n`);
   return manifest;
 }
@@ -123,6 +123,7 @@ async function describeBundle(
   plan: BundlePlan,
   options: ConvertOptions,
   selfTest: BundleManifest['self_test'],
+  sourceDigest: string,
 ): Promise<BundleManifest> {
   const { rerank, tokens, image } = plan;
   const manifest = {
@@ -152,7 +153,7 @@ async function describeBundle(
     self_test: selfTest,
     source: {
       file: basename(options.checkpoint),
-      sha256: await digestFile(options.checkpoint),
+      sha256: sourceDigest,
       ...options.source,
     },
     files: await digestFolder(folder),
@@ -194,6 +195,15 @@ async function digestFolder(folder: string): Promise<BundleManifest['files']> {
     files[name] = { bytes: (await stat(path)).size, sha256: await digestFile(path) };
   }
   return files;
+}
+
+/** The file's sha256; of a checkpoint in parts that over the lines `sha256  name` of all of them, as sha256sum has them. */
+async function digestSource(files: readonly string[]): Promise<string> {
+  const [only, ...more] = files;
+  if (only !== undefined && more.length === 0) return digestFile(only);
+  const digest = createHash('sha256');
+  for (const file of files) digest.update(`${await digestFile(file)}  ${basename(file)}\n`);
+  return digest.digest('hex');
 }
 
 async function digestFile(file: string): Promise<string> {

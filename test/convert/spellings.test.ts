@@ -16,7 +16,8 @@ import {
   writeCheckpoint,
   writeGoldenCheckpoint,
 } from './golden-model.ts';
-import { floatTensor, type StoredTensor } from './torch-file.ts';
+import { safeFloats, safetensors } from './safetensors-file.ts';
+import { floatTensor, type StoredTensor, torchLegacy } from './torch-file.ts';
 
 type Tensors = Map<string, StoredTensor>;
 
@@ -81,6 +82,35 @@ test('every spelling of a model gives the same bundle', async (t) => {
     'two prefixes',
   );
   assert.deepEqual(await digests(t, flashSpelling(tensors)), expected, 'FlashAttention');
+});
+
+test('every container of a model gives the same bundle', async (t) => {
+  const folder = await temporaryFolder(t);
+  const tensors = await goldenTensors(folder);
+  const expected = await digests(t, tensors);
+  const safe = [...tensors].map(([name, tensor]) => [name, safeFloats(tensor.shape, values(tensor))] as const);
+  const half = Math.floor(safe.length / 2);
+  const [first, second] = [Object.fromEntries(safe.slice(0, half)), Object.fromEntries(safe.slice(half))];
+  await writeFile(join(folder, 'legacy.pt'), torchLegacy(Object.fromEntries(tensors)));
+  await writeFile(join(folder, 'whole.safetensors'), safetensors(Object.fromEntries(safe)));
+  await writeFile(join(folder, 'part-1.safetensors'), safetensors(first));
+  await writeFile(join(folder, 'part-2.safetensors'), safetensors(second));
+  const map = safe.map(([name], index) => [name, `part-${index < half ? 1 : 2}.safetensors`]);
+  await writeFile(
+    join(folder, 'model.safetensors.index.json'),
+    JSON.stringify({ weight_map: Object.fromEntries(map) }),
+  );
+  const sources = new Set<unknown>();
+  for (const file of ['legacy.pt', 'whole.safetensors', 'model.safetensors.index.json']) {
+    const { manifest } = await convert(join(folder, file), join(folder, `${file}-bundle`));
+    assert.deepEqual(
+      Object.fromEntries(Object.entries(manifest.files).map(([name, { sha256 }]) => [name, sha256])),
+      expected,
+      file,
+    );
+    sources.add(manifest.source['sha256']);
+  }
+  assert.equal(sources.size, 3);
 });
 
 test('a model without heads has cosines only', async (t) => {

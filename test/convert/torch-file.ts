@@ -30,18 +30,40 @@ export function torchZip(tensors: Readonly<Record<string, StoredTensor>>): Buffe
   return zip(torchEntries(tensors));
 }
 
+/** The same in the stream that torch.save wrote before 1.6. */
+export function torchLegacy(tensors: Readonly<Record<string, StoredTensor>>): Buffer {
+  const { root, storages } = pickledStateDict(tensors);
+  const magic = Buffer.from('8a0a6cfc9c46f9206aa85019', 'hex');
+  const machine = dict(Buffer.concat([text('little_endian'), Buffer.from([0x88])]));
+  const keys = Buffer.concat([Buffer.from(']('), ...[...storages.keys()].map(text), Buffer.from('e')]);
+  const values = [...storages.values()].flatMap(({ bytes, elements }) => {
+    const count = Buffer.alloc(8);
+    count.writeBigInt64LE(BigInt(elements));
+    return [count, Buffer.from(bytes)];
+  });
+  return Buffer.concat([pickle(magic), pickle(integer(1001)), pickle(machine), pickle(root), pickle(keys), ...values]);
+}
+
 export function torchEntries(tensors: Readonly<Record<string, StoredTensor>>): ZipEntry[] {
-  const storages = new Map<string, Uint8Array>();
+  const { root, storages } = pickledStateDict(tensors);
+  return [
+    { name: 'archive/data.pkl', bytes: pickle(root) },
+    { name: 'archive/byteorder', bytes: Buffer.from('little') },
+    ...[...storages].map(([key, { bytes }]) => ({ name: `archive/data/${key}`, bytes })),
+  ];
+}
+
+function pickledStateDict(tensors: Readonly<Record<string, StoredTensor>>): {
+  readonly root: Buffer;
+  readonly storages: ReadonlyMap<string, StoredTensor>;
+} {
+  const storages = new Map<string, StoredTensor>();
   const items = Object.entries(tensors).map(([name, tensor], index) => {
     const key = tensor.key ?? String(index);
-    storages.set(key, tensor.bytes);
+    storages.set(key, tensor);
     return Buffer.concat([text(name), pickledTensor(tensor, key)]);
   });
-  return [
-    { name: 'archive/data.pkl', bytes: pickle(dict(text('state_dict'), dict(...items))) },
-    { name: 'archive/byteorder', bytes: Buffer.from('little') },
-    ...[...storages].map(([key, bytes]) => ({ name: `archive/data/${key}`, bytes })),
-  ];
+  return { root: dict(text('state_dict'), dict(...items)), storages };
 }
 
 /** Protocol 2 around one value. */

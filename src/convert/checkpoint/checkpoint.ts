@@ -15,6 +15,8 @@ export interface CheckpointTensor {
 export interface Checkpoint {
   /** Container, as a person would name it. */
   readonly format: string;
+  /** Paths of all files that it is read from; of a checkpoint in parts its index first. */
+  readonly files: readonly string[];
   readonly names: readonly string[];
   /** Entries of the state dict that are no tensors. */
   readonly others: readonly string[];

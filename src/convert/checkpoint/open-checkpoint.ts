@@ -1,48 +1,52 @@
-import { open } from 'node:fs/promises';
 import { failure } from '../../core/errors.ts';
 import type { Checkpoint } from './checkpoint.ts';
+import { openFile } from './file-range.ts';
+import { isSafetensors, openSafetensors } from './safetensors.ts';
+import { openSharded } from './sharded.ts';
+import { LEGACY_TORCH_MAGIC, openTorchLegacy } from './torch-legacy.ts';
 import { openTorchZip } from './torch-zip.ts';
 
-/** First bytes of `torch.save` before version 1.6: the long 0x1950a86a20f9469cfc6c as a protocol 2 pickle. */
-const LEGACY_TORCH_MAGIC = Buffer.from('80028a0a6cfc9c46f9206aa85019', 'hex');
 const ZIP_MAGIC = Buffer.from('504b0304', 'hex');
+const HEAD_BYTES = 16;
 
-/** Opens a checkpoint, telling containers apart by their first bytes. Rejects with `invalid_checkpoint`. */
+/**
+ * Opens a checkpoint, telling containers apart by their first bytes: torch.save's zip archive and the stream it wrote
+ * before version 1.6, safetensors, and the JSON index of a checkpoint in several of these. Rejects with
+ * `invalid_checkpoint`.
+ */
 export async function openCheckpoint(file: string): Promise<Checkpoint> {
   const head = await readHead(file);
-  if (head.subarray(0, ZIP_MAGIC.length).equals(ZIP_MAGIC)) return openTorchZip(file);
-  if (head.subarray(0, LEGACY_TORCH_MAGIC.length).equals(LEGACY_TORCH_MAGIC)) {
-    throw failure(
-      'invalid_checkpoint',
-      'This is a checkpoint in the legacy torch stream format (torch before 1.6), which is not supported. ' +
-        'Save it again with a current torch.save.',
-    );
-  }
-  if (isSafetensors(head)) {
-    throw failure('invalid_checkpoint', 'This is a safetensors file, which is not supported. Give the .pt checkpoint.');
-  }
+  return startsAsJson(head)
+    ? openSharded(file, async (shard) => openContainer(shard, await readHead(shard)))
+    : openContainer(file, head);
+}
+
+async function openContainer(file: string, head: Buffer): Promise<Checkpoint> {
+  if (startsWith(head, ZIP_MAGIC)) return openTorchZip(file);
+  if (startsWith(head, LEGACY_TORCH_MAGIC)) return openTorchLegacy(file);
+  if (isSafetensors(head)) return openSafetensors(file);
   throw failure(
     'invalid_checkpoint',
-    head.length === 0 ? 'The file is empty.' : 'The file is no PyTorch checkpoint: it does not start as a zip archive.',
+    head.length === 0
+      ? 'The file is empty.'
+      : 'The file is no checkpoint: it is neither what torch.save writes nor safetensors.',
   );
 }
 
-async function readHead(file: string): Promise<Buffer> {
+async function readHead(path: string): Promise<Buffer> {
+  const file = await openFile(path);
   try {
-    const handle = await open(file, 'r');
-    try {
-      const { buffer, bytesRead } = await handle.read(Buffer.alloc(16), 0, 16, 0);
-      return buffer.subarray(0, bytesRead);
-    } finally {
-      await handle.close();
-    }
-  } catch (error) {
-    const reason = (error as NodeJS.ErrnoException).code ?? 'unknown error';
-    throw failure('invalid_checkpoint', `The checkpoint ${file} cannot be opened (${reason}).`, { cause: error });
+    return await file.read(0, Math.min(HEAD_BYTES, file.size));
+  } finally {
+    await file.close();
   }
 }
 
-/** Safetensors begin with the length of their JSON header (u64, little-endian) and the header's `{`. */
-function isSafetensors(head: Buffer): boolean {
-  return head.length >= 9 && head[8] === 0x7b && head.readBigUInt64LE(0) < 100_000_000n;
+function startsWith(head: Buffer, magic: Buffer): boolean {
+  return head.subarray(0, magic.length).equals(magic);
+}
+
+/** A safetensors header is JSON too, but behind its length. */
+function startsAsJson(head: Buffer): boolean {
+  return head[0] === 0x7b && !isSafetensors(head);
 }

@@ -101,12 +101,18 @@ export function resolveGlobal(module: string, name: string): PickleGlobal {
   return refuse(label, 'nothing outside the list of known globals is ever loaded');
 }
 
-/** The storage that a persistent id names: ('storage', class, key, location, elements). */
+/** The storage that a persistent id names: ('storage', class, key, location, elements), and in old files a view. */
 export function resolvePersistentId(id: unknown): StorageReference {
   if (!Array.isArray(id) || id[0] !== 'storage') {
     throw failure('invalid_checkpoint', 'The pickle refers to something that is no tensor storage.');
   }
-  const [, storageClass, key, , elements] = id as unknown[];
+  const [, storageClass, key, , elements, view = null] = id as unknown[];
+  if (view !== null) {
+    throw failure(
+      'invalid_checkpoint',
+      'The pickle holds a storage that is a part of another, as torch before 0.4 wrote.',
+    );
+  }
   const type = (storageClass as Partial<PickleGlobal> | undefined)?.storageType;
   if (type === undefined || typeof key !== 'string' || !isCount(elements)) {
     throw failure('invalid_checkpoint', 'The pickle describes a tensor storage of an unknown kind.');

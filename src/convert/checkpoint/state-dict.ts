@@ -14,9 +14,12 @@ const MAX_WRAPPING = 4;
 /** Prefixes that DistributedDataParallel and torch.compile put before every name. */
 const PREFIXES = ['module.', '_orig_mod.'];
 
-/** Finds the state dict in an unpickled checkpoint. Throws `invalid_checkpoint` when there is none. */
+/**
+ * Finds the state dict in an unpickled checkpoint. Where a list of state dicts was saved, their names begin with the
+ * place in the list: `0.`, `1.`, … Throws `invalid_checkpoint` when there is none.
+ */
 export function findStateDict(root: unknown): StateDict {
-  let candidate = root;
+  let candidate = asDict(root);
   for (let depth = 0; depth < MAX_WRAPPING && candidate instanceof Map; depth++) {
     const inner = unwrap(candidate);
     if (inner === undefined) return splitEntries(candidate);
@@ -37,9 +40,20 @@ export function stripPrefixes(name: string): string {
   return stripped;
 }
 
+function asDict(value: unknown): unknown {
+  if (!Array.isArray(value) || value.length === 0 || !value.every((item) => item instanceof Map)) return value;
+  const joined = new Map<unknown, unknown>();
+  for (const [index, dict] of value.entries()) {
+    for (const [name, item] of dict as Map<unknown, unknown>) {
+      joined.set(typeof name === 'string' ? `${index}.${name}` : name, item);
+    }
+  }
+  return joined;
+}
+
 function unwrap(dict: ReadonlyMap<unknown, unknown>): ReadonlyMap<unknown, unknown> | undefined {
   for (const wrapper of WRAPPERS) {
-    const inner = dict.get(wrapper);
+    const inner = asDict(dict.get(wrapper));
     if (inner instanceof Map && inner.size > 0) return inner;
   }
   return undefined;

@@ -29,6 +29,7 @@ export async function openTorchZip(file: string): Promise<Checkpoint> {
     };
     return {
       format: 'torch zip',
+      files: [file],
       names: [...tensors.keys()],
       others,
       tensor(name) {

@@ -1,7 +1,7 @@
 import { failure } from '../../core/errors.ts';
 import { OpaqueValue, type PickleGlobal, resolveGlobal, resolvePersistentId } from './pickle-globals.ts';
 import { createPickleReader, type PickleReader } from './pickle-reader.ts';
-import { TensorReference } from './tensor-reference.ts';
+import { type StorageReference, TensorReference } from './tensor-reference.ts';
 
 /**
  * A machine for the pickles that torch.save writes (protocols 2 to 5). It builds plain data: dict → Map, list and
@@ -23,18 +23,34 @@ interface Machine {
   /** Positions of the marks in the stack; searching for them would make nested marks quadratic. */
   readonly marks: number[];
   readonly memo: Map<number, unknown>;
+  readonly storages: Map<string, StorageReference>;
   result: { readonly value: unknown } | undefined;
 }
 
 type Operation = (machine: Machine) => void;
 
+/** A pickle that was read. */
+export interface Unpickled {
+  readonly value: unknown;
+  /** Storages that any part of it refers to, by key. */
+  readonly storages: ReadonlyMap<string, StorageReference>;
+  /** The byte behind it. */
+  readonly end: number;
+}
+
 /** Throws `invalid_checkpoint` for anything but a well-formed pickle of allowed values. */
 export function unpickle(bytes: Buffer): unknown {
+  return unpickleNext(bytes, 0).value;
+}
+
+/** Reads the pickle that begins at `start`. Throws as `unpickle` does. */
+export function unpickleNext(bytes: Buffer, start: number): Unpickled {
   const machine: Machine = {
-    reader: createPickleReader(bytes),
+    reader: createPickleReader(bytes.subarray(start)),
     stack: [],
     marks: [],
     memo: new Map(),
+    storages: new Map(),
     result: undefined,
   };
   for (let count = 0; machine.result === undefined; count++) {
@@ -45,7 +61,8 @@ export function unpickle(bytes: Buffer): unknown {
     if (operation === undefined) malformed(`unknown opcode 0x${opcode.toString(16)} at byte ${position}`);
     operation(machine);
   }
-  return machine.result.value;
+  const end = start + machine.reader.position();
+  return { value: machine.result.value, storages: machine.storages, end };
 }
 
 const code = (character: string): number => character.charCodeAt(0);
@@ -145,7 +162,12 @@ const OPERATIONS: Readonly<Record<number, Operation>> = {
     call(machine);
   },
   [code('b')]: build,
-  [code('Q')]: (machine) => push(machine, resolvePersistentId(pop(machine))),
+  [code('Q')]: (machine) => {
+    const storage = resolvePersistentId(pop(machine));
+    assertSame(machine.storages.get(storage.key) ?? storage, storage);
+    machine.storages.set(storage.key, storage);
+    push(machine, storage);
+  },
 };
 
 /** REDUCE and NEWOBJ: both make a value from a global and its arguments. */
@@ -164,6 +186,11 @@ function build(machine: Machine): void {
   if (!(target instanceof Map || target instanceof OpaqueValue || target instanceof TensorReference)) {
     malformed('it sets attributes of something that has none');
   }
+}
+
+function assertSame(known: StorageReference, storage: StorageReference): void {
+  if (known.type === storage.type && known.elements === storage.elements) return;
+  malformed(`it describes storage ${storage.key} in two ways`);
 }
 
 function push(machine: Machine, value: unknown): void {

@@ -2,6 +2,7 @@ import { type FileHandle, open } from 'node:fs/promises';
 import { crc32 } from 'node:zlib';
 import yauzl, { type Entry, type ZipFile } from 'yauzl';
 import { failure } from '../../core/errors.ts';
+import { readRange } from './file-range.ts';
 
 /** Random access to the stored (uncompressed) entries of a zip archive; only what is asked for is read. */
 export interface ZipArchive {
@@ -52,7 +53,7 @@ function createArchive(zip: ZipFile, handle: FileHandle, entries: ReadonlyMap<st
       if (start < 0 || length < 0 || start + length > entry.uncompressedSize) {
         throw failure('invalid_checkpoint', `The archive's entry ${name} is shorter than what is stored in it.`);
       }
-      const bytes = await readRange(zip, handle, entry, start, length);
+      const bytes = await readEntryRange(zip, handle, entry, start, length);
       if (length === entry.uncompressedSize && crc32(bytes) !== entry.crc32) {
         throw failure('invalid_checkpoint', `The archive's entry ${name} is damaged: its checksum does not fit.`);
       }
@@ -97,7 +98,7 @@ function assertStored(entry: Entry): void {
   }
 }
 
-async function readRange(
+async function readEntryRange(
   zip: ZipFile,
   handle: FileHandle,
   entry: Entry,
@@ -110,18 +111,7 @@ async function readRange(
   if (fileDataStart + start + length > zip.fileSize) {
     throw failure('invalid_checkpoint', `The archive ends inside its entry ${entry.fileName}: it is truncated.`);
   }
-  const bytes = Buffer.allocUnsafeSlow(length);
-  let filled = 0;
-  while (filled < length) {
-    // One read call is limited to 2 GiB by the operating system.
-    const wanted = Math.min(length - filled, 1 << 30);
-    const { bytesRead } = await handle.read(bytes, filled, wanted, fileDataStart + start + filled);
-    if (bytesRead === 0) {
-      throw failure('invalid_checkpoint', `The archive ends inside its entry ${entry.fileName}: it is truncated.`);
-    }
-    filled += bytesRead;
-  }
-  return bytes;
+  return readRange(handle, fileDataStart + start, length);
 }
 
 function unreadable(error: unknown): Error {

@@ -1,35 +1,11 @@
 import assert from 'node:assert/strict';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { type TestContext, test } from 'node:test';
+import { writeFile } from 'node:fs/promises';
+import { test } from 'node:test';
 import { deflateRawSync } from 'node:zlib';
-import type { Checkpoint } from '../../../src/convert/checkpoint/checkpoint.ts';
 import { openCheckpoint } from '../../../src/convert/checkpoint/open-checkpoint.ts';
 import { isFailure } from '../../../src/core/errors.ts';
+import { opened, refused, saved } from '../saved-checkpoint.ts';
 import { floatTensor, pickle, type StoredTensor, text, torchEntries, torchZip, zip } from '../torch-file.ts';
-
-async function saved(t: TestContext, bytes: Uint8Array): Promise<string> {
-  const folder = await mkdtemp(join(tmpdir(), 'coverrank-checkpoint-'));
-  t.after(() => rm(folder, { recursive: true }));
-  const file = join(folder, 'checkpoint.pt');
-  await writeFile(file, bytes);
-  return file;
-}
-
-async function opened(t: TestContext, bytes: Uint8Array): Promise<Checkpoint> {
-  const checkpoint = await openCheckpoint(await saved(t, bytes));
-  t.after(() => checkpoint.close());
-  return checkpoint;
-}
-
-async function refused(t: TestContext, bytes: Uint8Array, reason: RegExp): Promise<void> {
-  await assert.rejects(openCheckpoint(await saved(t, bytes)), (error) => {
-    assert.ok(isFailure(error, 'invalid_checkpoint'), String(error));
-    assert.match(error.detail, reason);
-    return true;
-  });
-}
 
 function stored(storage: string, values: ArrayBufferView, elements: number): StoredTensor {
   return {
@@ -136,17 +112,12 @@ test('damaged values are noticed by their checksum', async (t) => {
 test('archives that are no checkpoints are told apart', async (t) => {
   const entries = torchEntries({ a: floatTensor([1], [1]) });
   await refused(t, Buffer.from(''), /empty/);
-  await refused(t, Buffer.from('<html>not found</html>'), /no PyTorch checkpoint/);
+  await refused(t, Buffer.from('<html>not found</html>'), /neither what torch.save writes nor safetensors/);
   await refused(t, zip([{ name: 'word/document.xml', bytes: Buffer.from('x') }]), /no data\.pkl/);
   await refused(t, zip([...entries, { name: 'archive/constants.pkl', bytes: Buffer.from('x') }]), /TorchScript/);
   await refused(t, zip([...entries, entries[1] as (typeof entries)[0]]), /two entries named/);
   await refused(t, zip(entries.filter(({ name }) => !name.includes('/data/'))), /no entry archive\/data\/0/);
   await refused(t, zip([{ name: 'archive/data.pkl', bytes: pickle(text('hello')) }]), /no state dict/);
-  await refused(t, Buffer.from('80028a0a6cfc9c46f9206aa850192e00', 'hex'), /legacy torch stream/);
-  const header = Buffer.from('{"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}}');
-  const length = Buffer.alloc(8);
-  length.writeBigUInt64LE(BigInt(header.length));
-  await refused(t, Buffer.concat([length, header, Buffer.alloc(4)]), /safetensors/);
 });
 
 test('a compressed entry is refused before anything is inflated', async (t) => {

@@ -44,6 +44,32 @@ test('convert reports what it did, and inspect shows both ends', async (t) => {
   assert.equal((source['tensors'] as unknown[]).length, 179);
 });
 
+test('each graph may have a precision of its own', async (t) => {
+  const folder = await temporaryFolder(t);
+  const checkpoint = await writeGoldenCheckpoint(folder);
+  const out = join(folder, 'mini');
+  const mixed = await coverrank('convert', checkpoint, '--out', out, '--precision', 'text=int8, rerank=int8', '--json');
+  assert.equal(mixed.code, 0, mixed.stderr);
+  assert.equal((JSON.parse(mixed.stdout) as { precision: string }).precision, 'text=int8,image=fp32,rerank=int8');
+  const { graphs } = JSON.parse(await readFile(join(out, 'bundle.json'), 'utf8')) as BundleManifest;
+  assert.deepEqual(
+    Object.entries(graphs).map(([name, { precision }]) => `${name} ${precision}`),
+    ['preprocess fp32', 'image fp32', 'text int8', 'rerank int8', 'rerank_float int8'],
+  );
+  for (const precision of ['txt=int8', 'text=int4', 'image=fp16', 'text=']) {
+    const { code, stderr } = await coverrank(
+      'convert',
+      checkpoint,
+      '--out',
+      join(folder, 'no'),
+      '--precision',
+      precision,
+    );
+    assert.equal(code, 2, precision);
+    assert.match(stderr, /--precision/);
+  }
+});
+
 test('a malicious or truncated checkpoint ends with 1, says why and leaves no folder', async (t) => {
   const folder = await temporaryFolder(t);
   const trace = join(folder, 'trace');

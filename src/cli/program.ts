@@ -56,6 +56,11 @@ const COMMANDS: readonly CommandEntry[] = [
     load: async () => (await import('./eval.ts')).evalCommand(),
   },
   {
+    name: 'tune',
+    summary: 'fit fusion weights to judgements',
+    load: async () => (await import('./tune.ts')).tuneCommand(),
+  },
+  {
     name: 'compare',
     summary: 'compare two files of predictions',
     load: async () => (await import('./compare.ts')).compareCommand(),

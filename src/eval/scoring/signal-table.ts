@@ -24,6 +24,11 @@ export function weighSignals({ names, columns }: SignalTable, weights: Readonly<
   return scores;
 }
 
-export function selectRows({ names, columns }: SignalTable, rows: Int32Array): SignalTable {
-  return { names, columns: columns.map((column) => Float64Array.from(rows, (row) => column[row] ?? 0)) };
+/** The columns of these signals alone; names that the table lacks are left out. */
+export function selectSignals({ names, columns }: SignalTable, wanted: readonly string[]): SignalTable {
+  const chosen = [...names.keys()].filter((position) => wanted.includes(names[position] ?? ''));
+  return {
+    names: chosen.map((position) => names[position] ?? ''),
+    columns: chosen.map((position) => columns[position] ?? new Float64Array()),
+  };
 }

@@ -66,8 +66,6 @@ export function createCrossEncoder(deps: CrossEncoderDeps): LocalCrossEncoder {
     prepare: (text) => ({ tokenIds: tokenizer.tokenizeTo(text, rerank.context_length).ids }),
     get chunkSize() {
       if (pairMs === undefined) return MIN_CHUNK;
-      // A power of two, since int8 activations are scaled by the whole chunk: where the cost varies a little, the
-      // chunks, and with them the scores, stay the same.
       const pairs = 2 ** Math.floor(Math.log2(CHUNK_TARGET_MS / pairMs));
       return Math.max(MIN_CHUNK, Math.min(deps.maxBatchPairs, pairs));
     },

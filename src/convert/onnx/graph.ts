@@ -43,8 +43,8 @@ export const MICROSOFT = 'com.microsoft';
 /** ONNX Runtime's fused operators; every other operator is looked up in the standard domain. */
 const FUSED = new Set([
   'BiasGelu',
-  'DynamicQuantizeMatMul',
   'FusedMatMul',
+  'MatMulIntegerToFloat',
   'MultiHeadAttention',
   'QuickGelu',
   'SkipLayerNormalization',
@@ -120,6 +120,14 @@ export class GraphBuilder {
   /** A float32 constant; a scalar when `shape` is empty. */
   floats(name: string, shape: readonly number[], values: readonly number[]): Value {
     return this.weight({ name, shape, read: async () => Float32Array.from(values) });
+  }
+
+  /** A uint8 constant: a zero point. */
+  uint8(name: string, value: number): Value {
+    return this.initializers(name, () => ({
+      initializers: [{ name, type: 'uint8', shape: [] }],
+      load: async () => [Uint8Array.of(value)],
+    }))[0] as Value;
   }
 
   content(): GraphContent {

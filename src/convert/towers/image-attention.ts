@@ -23,7 +23,7 @@ export interface ImageAttentionShape {
   readonly queries: number;
 }
 
-/** How many float multiplications cost what one of DynamicQuantizeMatMul's costs, by measurement at B/16. */
+/** How many float multiplications cost what one of the int8 product's costs, by measurement at B/16. */
 const INT8_SPEEDUP = 3;
 
 /** [P, N, W] normalised per token, without gain and shift. */

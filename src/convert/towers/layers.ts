@@ -14,17 +14,34 @@ export interface Tower {
 /** Layer norm epsilon of torch's default, which CLIP's blocks use. */
 export const CLIP_EPSILON = 1e-5;
 
-/** x @ matrix + bias, matrix [in, out]: in int8 the activations are quantised as they come, per tensor. */
+/** A row of zeros is divided by this. */
+const LEAST_ROW_SCALE = 1e-30;
+/** The uint8 that stands for 0; 127 steps up from it is 1. */
+const UINT8_ZERO = 127;
+
+/** x @ matrix + bias, matrix [in, out]. */
 export function matmul(tower: Tower, x: Value, matrix: Weight, bias?: Weight): Value {
   const { graph, precision } = tower;
-  if (precision === 'int8') {
-    const [values = '', scales = ''] = graph.initializers(`${matrix.name}.int8`, () => quantisedMatrix(matrix));
-    const noZeroPoint = '';
-    const added = bias === undefined ? '' : graph.weight(bias);
-    return graph.add('DynamicQuantizeMatMul', [x, values, scales, noZeroPoint, added]);
-  }
-  const product = graph.add('MatMul', [x, graph.weight(matrix)]);
+  const product = precision === 'int8' ? int8Product(graph, x, matrix) : graph.add('MatMul', [x, graph.weight(matrix)]);
   return bias === undefined ? product : addBias(tower, product, bias);
+}
+
+/**
+ * x @ matrix in int8, each row of x with a scale of its own. A scale for all of x, which is what
+ * DynamicQuantizeMatMul takes, would make a row's result depend on the rest of its batch.
+ *
+ * Rows are first divided by their largest magnitude; what is left lies in [-1, 1] and is quantised with one constant, so
+ * that the integer product can be one fused operator.
+ */
+function int8Product(graph: GraphBuilder, x: Value, matrix: Weight): Value {
+  const [values = '', scales = ''] = graph.initializers(`${matrix.name}.int8`, () => quantisedMatrix(matrix));
+  const largest = graph.add('ReduceMax', [graph.add('Abs', [x]), graph.int64s([-1])], { keepdims: 1 });
+  const rowScale = graph.add('Max', [largest, graph.floats('least_row_scale', [], [LEAST_ROW_SCALE])]);
+  const step = graph.floats('uint8_step', [], [1 / UINT8_ZERO]);
+  const zero = graph.uint8('uint8_zero', UINT8_ZERO);
+  const rows = graph.add('QuantizeLinear', [graph.add('Div', [x, rowScale]), step, zero]);
+  const product = graph.add('MatMulIntegerToFloat', [rows, values, step, scales, zero]);
+  return graph.add('Mul', [product, rowScale]);
 }
 
 /** torch.nn.Linear: `<name>.weight` [out, in] and `<name>.bias` [out]. */

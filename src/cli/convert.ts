@@ -1,9 +1,14 @@
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { ARCHITECTURE_NAMES, type ArchitectureName } from '../convert/architectures/plan-bundle.ts';
+import type { PrecisionLoss } from '../convert/compare-precisions.ts';
 import { type ConversionReport, type ConvertOptions, convertCheckpoint } from '../convert/convert-checkpoint.ts';
 import { describePrecisions, parsePrecisions } from '../convert/precision.ts';
 import type { BundleManifest } from '../core/bundle-format.ts';
 import { note, print, printJson } from './output.ts';
+import { measureLoss } from './precision-report.ts';
+
+/** Pictures of the comparison come from the caller. */
+const REPORT_MAX_PIXELS = 100_000_000;
 
 interface ConvertFlags {
   readonly out: string;
@@ -24,11 +29,13 @@ interface ConvertFlags {
   readonly fusion?: Readonly<Record<string, number>>;
   readonly origin?: string;
   readonly licence?: string;
+  readonly reportTexts?: string;
+  readonly reportImages?: string;
 }
 
 /** `coverrank convert CHECKPOINT --out DIR`: a published checkpoint becomes a bundle. */
 export function convertCommand(): Command {
-  return new Command('convert')
+  const convert = new Command('convert')
     .description('turn a published checkpoint into a model bundle')
     .argument('<checkpoint>', 'a .pt or .pth file as torch.save writes it, .safetensors, or the index.json of several')
     .requiredOption('--out <dir>', 'folder of the bundle')
@@ -66,15 +73,27 @@ export function convertCommand(): Command {
     .option('--fusion <weights>', 'default weights of the signals, such as cosine=1,ocr_semantic=0.2', fusionWeights)
     .option('--origin <text>', 'where the weights come from, kept in the bundle')
     .option('--licence <text>', "the weights' licence, kept in the bundle")
+    .option('--report-texts <file>', 'texts, one a line, to compare the bundle with the same in fp32')
+    .option('--report-images <dir>', 'pictures for that comparison')
     .action(async (checkpoint: string, flags: ConvertFlags, command: Command) => {
+      const { reportTexts, reportImages } = flags;
+      if ((reportTexts === undefined) !== (reportImages === undefined)) {
+        convert.error('error: --report-texts and --report-images go together');
+      }
       const options = toOptions(checkpoint, flags);
       // The native libraries behind the services load only when there is something to run.
-      const { openGraph } = await import('../services.ts');
-      const onProgress = process.stderr.isTTY ? note : () => {};
-      const report = await convertCheckpoint(options, { openGraph, onProgress });
-      if (command.optsWithGlobals<{ json?: boolean }>().json === true) printJson(jsonReport(report));
-      else print(textReport(report));
+      const { openGraph, openOfflineModel } = await import('../services.ts');
+      const deps = { openGraph, onProgress: process.stderr.isTTY ? note : () => {} };
+      const report = await convertCheckpoint(options, deps);
+      const openModel = (folder: string) => openOfflineModel(folder, { maxPixels: REPORT_MAX_PIXELS });
+      const loss =
+        reportTexts === undefined || reportImages === undefined
+          ? undefined
+          : await measureLoss(options, { texts: reportTexts, images: reportImages }, { ...deps, openModel });
+      if (command.optsWithGlobals<{ json?: boolean }>().json === true) printJson(jsonReport(report, loss));
+      else print(textReport(report, loss));
     });
+  return convert;
 }
 
 function toOptions(checkpoint: string, flags: ConvertFlags): ConvertOptions {
@@ -103,7 +122,7 @@ function toOptions(checkpoint: string, flags: ConvertFlags): ConvertOptions {
   };
 }
 
-function jsonReport(report: ConversionReport): Record<string, unknown> {
+function jsonReport(report: ConversionReport, loss: PrecisionLoss | undefined): Record<string, unknown> {
   const { manifest } = report;
   return {
     out: report.out,
@@ -123,10 +142,33 @@ function jsonReport(report: ConversionReport): Record<string, unknown> {
     missing: [],
     bytes: report.bytes,
     elapsed_ms: Math.round(report.elapsedMs),
+    ...(loss === undefined ? {} : { precision_loss: jsonLoss(loss) }),
   };
 }
 
-function textReport(report: ConversionReport): string {
+function jsonLoss({ texts, images, textCosine, imageCosine, signals, rankCorrelation, sameFirst }: PrecisionLoss) {
+  return {
+    texts,
+    images,
+    text_cosine: textCosine,
+    image_cosine: imageCosine,
+    signals,
+    rank_correlation: rankCorrelation,
+    same_first: sameFirst,
+  };
+}
+
+function lossLines(loss: PrecisionLoss): string[] {
+  const signals = Object.entries(loss.signals).map(([name, { mean }]) => `${name} ${mean.toExponential(1)}`);
+  return [
+    `loss       against fp32, over ${loss.texts} texts and ${loss.images} pictures:`,
+    `           cosine of texts ${loss.textCosine.mean.toFixed(5)}, of pictures ${loss.imageCosine.mean.toFixed(5)}`,
+    `           mean difference of ${signals.join(', ')}`,
+    `           rank correlation ${loss.rankCorrelation.toFixed(4)}, same first picture ${(100 * loss.sameFirst).toFixed(1)} %`,
+  ];
+}
+
+function textReport(report: ConversionReport, loss: PrecisionLoss | undefined): string {
   const { manifest, sizes } = report;
   const lines = [
     `${manifest.architecture}, ${(report.parameters / 1e6).toFixed(1)} M parameters, from ${report.format}`,
@@ -141,6 +183,7 @@ function textReport(report: ConversionReport): string {
     `written    ${report.out}: ${precisionOf(manifest)}, ${(report.bytes / 1e6).toFixed(1)} MB`,
     `hash       ${manifest.hash}`,
     `took       ${(report.elapsedMs / 1000).toFixed(1)} s`,
+    ...(loss === undefined ? [] : lossLines(loss)),
   ];
   return lines.join('\n');
 }

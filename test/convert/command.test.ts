@@ -70,6 +70,24 @@ test('each graph may have a precision of its own', async (t) => {
   }
 });
 
+test('the report says what int8 loses against fp32 on given texts and pictures', async (t) => {
+  const folder = await temporaryFolder(t);
+  const checkpoint = await writeGoldenCheckpoint(folder);
+  const texts = join(folder, 'texts.txt');
+  await writeFile(texts, '红烧肉的做法\n猫\nNBA 乔丹投篮\n');
+  const images = join(packageRoot, 'test/fixtures/uniclip-mini/images');
+  const args = ['convert', checkpoint, '--out', join(folder, 'mini'), '--precision', 'int8', '--report-texts', texts];
+  const { code, stdout, stderr } = await coverrank(...args, '--report-images', images, '--json');
+  assert.equal(code, 0, stderr);
+  const { precision_loss: loss } = JSON.parse(stdout) as { precision_loss: Record<string, unknown> };
+  assert.deepEqual([loss['texts'], loss['images']], [3, 9]);
+  const { mean, least } = loss['text_cosine'] as { mean: number; least: number };
+  assert.ok(mean > 0.999 && least > 0.99 && least < 1);
+  assert.deepEqual(Object.keys(loss['signals'] as object), ['cosine', 'ocr_presence', 'ocr_semantic', 'ocr_match']);
+  assert.ok((loss['rank_correlation'] as number) > 0.5);
+  assert.equal((await coverrank(...args, '--force')).code, 2);
+});
+
 test('a malicious or truncated checkpoint ends with 1, says why and leaves no folder', async (t) => {
   const folder = await temporaryFolder(t);
   const trace = join(folder, 'trace');

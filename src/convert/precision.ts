@@ -36,6 +36,6 @@ export function describePrecisions(precisions: Readonly<Partial<Record<string, s
 
 function parsePrecision(text: string): GraphPrecision {
   if (text === 'fp32' || text === 'int8') return text;
-  const reason = text === 'fp16' ? 'fp16 graphs are for GPUs, which this version does not serve on' : 'it is unknown';
+  const reason = text === 'fp16' ? 'this version writes no fp16 graphs' : 'it is unknown';
   throw failure('invalid_config', `--precision ${text} cannot be had: ${reason}. Use int8 or fp32.`);
 }

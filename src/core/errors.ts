@@ -18,6 +18,7 @@ export const ERROR_CODES = {
   invalid_embedding: { status: 422, title: 'The embedding does not fit the bundle', retryable: false },
   fetch_forbidden: { status: 422, title: 'The image address is not allowed', retryable: false },
   fetch_failed: { status: 422, title: 'The image could not be fetched', retryable: true },
+  fetch_refused: { status: 422, title: 'The image is not to be had at its address', retryable: false },
   overloaded: { status: 429, title: 'Too many requests are waiting', retryable: true },
   headers_too_large: { status: 431, title: 'The headers are too large', retryable: false },
   cancelled: { status: 499, title: 'The client left', retryable: true },

@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import type { FastifyReply } from 'fastify';
 import { startDeadline } from '../ranking/deadline.ts';
 import type { Gate, Place } from './admission.ts';
@@ -23,6 +24,8 @@ export function clientSignal(reply: FastifyReply): AbortSignal {
 export function workSignal(reply: FastifyReply, timeoutMs: number): AbortSignal {
   const deadline = startDeadline(timeoutMs, clientSignal(reply));
   reply.raw.once('finish', deadline.clear).once('close', deadline.clear);
+  // One request may hold a thousand pairs that all listen; Node takes more than ten listeners for a leak.
+  setMaxListeners(0, deadline.signal);
   return deadline.signal;
 }
 

@@ -34,6 +34,8 @@ export interface ClosableImageFetcher extends ImageFetcher {
 const DEFAULT_TIMEOUTS: FetchTimeouts = { connectMs: 2000, headersMs: 3000, idleMs: 3000, totalMs: 8000 };
 const MAX_REDIRECTS = 3;
 const REDIRECTS = new Set([301, 302, 303, 307, 308]);
+/** Refusals that another try may not meet: request time-out, too early, too many requests. */
+const PASSING_REFUSALS = new Set([408, 425, 429]);
 /** Object stores call pictures this when nobody told them better. */
 const UNTYPED = new Set(['application/octet-stream', 'binary/octet-stream']);
 
@@ -163,7 +165,10 @@ async function readImage(response: Dispatcher.ResponseData, maxBytes: number): P
 }
 
 function checkHeaders({ statusCode, headers }: Dispatcher.ResponseData, maxBytes: number): void {
-  if (statusCode !== 200) throw failure('fetch_failed', 'The image address did not answer with an image.');
+  if (statusCode !== 200) {
+    const lasting = statusCode >= 400 && statusCode < 500 && !PASSING_REFUSALS.has(statusCode);
+    throw failure(lasting ? 'fetch_refused' : 'fetch_failed', 'The image address did not answer with an image.');
+  }
   const encoding = headers['content-encoding'];
   if (encoding !== undefined && encoding !== 'identity') {
     throw failure('fetch_failed', 'The image address answered with a compressed body.');

@@ -148,7 +148,8 @@ test('answers that are not a picture fail without telling what they were', async
   const fetcher = fetcherFor(t, [host]);
   const get = (status: number, type = '', encoding = '') =>
     fetcher.fetch(`${url}/${status}/${encodeURIComponent(type)}/${encoding}`, never);
-  await fails(get(404), 'fetch_failed');
+  await fails(get(404), 'fetch_refused');
+  await fails(get(429), 'fetch_failed');
   await fails(get(500, 'image/png'), 'fetch_failed');
   await fails(get(206, 'image/png'), 'fetch_failed');
   await fails(get(200, 'text/html; charset=utf-8'), 'unsupported_image');

@@ -1,4 +1,4 @@
-import { failure } from '../../../core/errors.ts';
+import { type CoverrankError, failure, isFailure } from '../../../core/errors.ts';
 import { parseBase64 } from '../../../indexing/item.ts';
 import type { PairScore, ScorePair } from '../../../ranking/score.ts';
 import { holdPlace, workSignal } from '../../client-signal.ts';
@@ -8,6 +8,10 @@ import type { AddRoute } from '../../route.ts';
 import { answer, problems } from '../../schemas/common.ts';
 import { ScoreAnswer, ScoreBody } from '../../schemas/inference.ts';
 import { coverIdErrors, queryErrors } from '../rank/parse.ts';
+
+interface FailedPair {
+  readonly error: CoverrankError;
+}
 
 const schema = {
   operationId: 'score',
@@ -31,19 +35,28 @@ export const addScore: AddRoute = (app, { lifecycle, gates, config }) => {
       const signal = workSignal(reply, TIMEOUTS.handlerMs);
       await holdPlace(gates.rank, reply, signal);
       request.raw.socket.setTimeout?.(0);
-      const scores = await scorer.score(pairs, signal);
-      return { request_id: request.id, pairs: scores.map(presentScore) };
+      const scores = (await scorer.score(pairs.filter(isPair), signal)).values();
+      const inOrder = pairs.map((pair) => (isPair(pair) ? scores.next().value : pair));
+      return { request_id: request.id, pairs: inOrder.map(presentScore) };
     },
   );
 };
 
-function parsePairs({ pairs }: ScoreBody, maxImageBytes: number): ScorePair[] {
+/** A pair whose picture cannot be read stands as its error, so that the others are scored. */
+function parsePairs({ pairs }: ScoreBody, maxImageBytes: number): (ScorePair | FailedPair)[] {
   const errors = pairs.flatMap((pair, position) => [
     ...queryErrors(pair.query.trim(), `/pairs/${position}/query`),
     ...('id' in pair ? coverIdErrors(pair.id, `/pairs/${position}/id`) : []),
   ]);
   if (errors.length > 0) throw failure('invalid_request', 'The request does not have the right form.', { errors });
-  return pairs.map((pair, position) => ({ query: pair.query.trim(), image: imageOf(pair, position, maxImageBytes) }));
+  return pairs.map((pair, position) => {
+    try {
+      return { query: pair.query.trim(), image: imageOf(pair, position, maxImageBytes) };
+    } catch (error) {
+      if (isFailure(error)) return { error };
+      throw error;
+    }
+  });
 }
 
 function imageOf(pair: ScoreBody['pairs'][number], position: number, maxImageBytes: number): ScorePair['image'] {
@@ -52,7 +65,12 @@ function imageOf(pair: ScoreBody['pairs'][number], position: number, maxImageByt
   return { bytes: parseBase64(pair.image_base64, maxImageBytes, `/pairs/${position}/image_base64`) };
 }
 
-function presentScore(score: PairScore) {
+function isPair(pair: ScorePair | FailedPair): pair is ScorePair {
+  return 'query' in pair;
+}
+
+function presentScore(score: PairScore | undefined) {
+  if (score === undefined) throw new Error('a pair has no score');
   if ('error' in score) return { error: itemProblem(score.error) };
   return { signals: { ...score.signals }, relevance_score: score.relevanceScore };
 }

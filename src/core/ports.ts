@@ -154,7 +154,10 @@ export interface SnapshotInfo {
 }
 
 export interface ImageFetcher {
-  /** The bytes behind a public http(s) address; rejects with `fetch_forbidden`, `fetch_failed`, `fetch_refused`, `unsupported_image` or `too_large`. */
+  /**
+   * The bytes behind a public http(s) address. Rejects with `fetch_forbidden`, `fetch_refused` (for good),
+   * `fetch_failed` (for the moment), `unsupported_image` or `too_large`.
+   */
   fetch(url: string, signal: AbortSignal): Promise<Uint8Array>;
 }
 

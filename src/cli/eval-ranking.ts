@@ -1,17 +1,20 @@
 import { basename } from 'node:path';
 import { Command, Option } from 'commander';
 import type { Config } from '../config-schema.ts';
+import { failure } from '../core/errors.ts';
 import { JUDGEMENT_FORMATS, type JudgementFormat, readJudgements, readTopics } from '../eval/judgements/judgements.ts';
 import { formatPredictions, readPredictions } from '../eval/judgements/predictions.ts';
 import { describeProblem } from '../eval/judgements/row-problems.ts';
 import { galleryRecall } from '../eval/metrics/gallery-recall.ts';
-import { comparisonVerdict } from '../eval/report/comparison.ts';
+import { comparisonVerdict, type System } from '../eval/report/comparison.ts';
 import { shownCovers, type Thumbnails } from '../eval/report/html/covers.ts';
 import { rankingPage } from '../eval/report/html/ranking-page.ts';
 import { type Configuration, type RankingReport, rankingReport } from '../eval/report/ranking-report.ts';
 import { cosineRow } from '../eval/scoring/cosines.ts';
+import type { MissingPicture } from '../eval/scoring/gallery.ts';
+import { scoreIndexed } from '../eval/scoring/score-indexed.ts';
 import { scoreJudgements } from '../eval/scoring/score-judgements.ts';
-import { weighSignals } from '../eval/scoring/signal-table.ts';
+import { type SignalTable, weighSignals } from '../eval/scoring/signal-table.ts';
 import { signalsOf } from '../ranking/fuse.ts';
 import { wholeNumber } from './arguments.ts';
 import { type EvaluationFlags, resamplingOf, withEvaluationOptions } from './eval-options.ts';
@@ -34,7 +37,9 @@ import {
 } from './evaluated-models.ts';
 import { readInput } from './input-files.ts';
 import { note, print, printJson } from './output.ts';
+import { createServiceScorer } from './score-by-service.ts';
 import { configOf, isJson, withSettings } from './settings.ts';
+import { withService } from './with-service.ts';
 
 /** How judgements are read, wherever a command takes them. */
 export interface JudgementFlags {
@@ -50,7 +55,11 @@ export interface JudgementFlags {
 interface RankingFlags extends EvaluationFlags, PictureFlags, JudgementFlags {
   readonly scores?: string;
   readonly out?: string;
+  readonly indexed?: true;
+  readonly url?: string;
 }
+
+const NAMED_COVERS = 10;
 
 interface Evaluated {
   readonly report: RankingReport;
@@ -68,14 +77,16 @@ export function rankingCommand(): Command {
       'PNR, NDCG, MAP and recall of judged covers, of CBVS-20K or of your own, from a bundle or from scores.',
     )
     .option('--scores <file>', 'evaluate this file alone: label, query, cover and score a line')
+    .option('--indexed', 'score the covers of the index as the service does')
+    .option('--url <service>', 'with --indexed: a running service; the configured data folder by default')
     .option('--out <predictions.tsv>', 'write label, query, cover and score of each pair')
     .action(async (flags: RankingFlags) => {
-      const source = [flags.scores, flags.images, flags.fetch].filter((given) => given !== undefined);
-      if (source.length !== 1) command.error('error: give one of --scores, --images and --fetch');
+      const source = [flags.scores, flags.images, flags.fetch, flags.indexed].filter((given) => given !== undefined);
+      if (source.length !== 1) command.error('error: give one of --scores, --images, --fetch and --indexed');
+      if (flags.indexed && flags.unjudged > 0) command.error('error: --unjudged needs a folder of pictures');
       if (flags.scores === undefined && flags.data === undefined) command.error('error: --data names the judgements');
       const { config } = configOf(command);
-      const evaluated = flags.scores === undefined ? await fromBundle(flags, config) : await fromScores(flags);
-      await tell(evaluated, flags, isJson(command));
+      await tell(await evaluate(flags, config), flags, isJson(command));
     });
   return withSettings(command, ['model', 'rerank_model', 'fusion']);
 }
@@ -110,6 +121,11 @@ export async function readJudgementFile(flags: JudgementFlags) {
   });
 }
 
+function evaluate(flags: RankingFlags, config: Config): Promise<Evaluated> {
+  if (flags.scores !== undefined) return fromScores(flags);
+  return flags.indexed ? fromIndex(flags, config) : fromBundle(flags, config);
+}
+
 async function fromScores(flags: RankingFlags): Promise<Evaluated> {
   const startedAt = performance.now();
   const file = flags.scores ?? '';
@@ -135,17 +151,14 @@ async function fromBundle(flags: RankingFlags, config: Config): Promise<Evaluate
     });
     const { pairs, gallery, queries, signals } = scored;
     const scores = weighSignals(signals, models.weights);
-    const cosines = weighSignals(signals, { cosine: 1 });
-    for (const { cover, reason } of gallery.missing.slice(0, 10)) note(`no picture of ${cover}: ${reason}`);
-    if (gallery.missing.length > 0) note(`${gallery.missing.length} covers without a picture (${flags.missing})`);
+    noteMissing(gallery.missing, flags.missing);
 
     const { name, hash } = models.recall.model;
     const report = rankingReport(
       {
         pairs,
         system: { name, scores },
-        against:
-          Object.keys(models.weights).join() === 'cosine' ? undefined : { name: 'cosine alone', scores: cosines },
+        against: againstCosine(signals, scores),
         problems: judgements.problems,
         presence: gallery.presence,
         moreMetrics: galleryRecall(pairs, gallery.covers.length, (query, row) =>
@@ -177,6 +190,50 @@ async function fromBundle(flags: RankingFlags, config: Config): Promise<Evaluate
   }
 }
 
+/** The covers of an index with the scores that its service gives them; recall over the gallery is not measured. */
+async function fromIndex(flags: RankingFlags, config: Config): Promise<Evaluated> {
+  const startedAt = performance.now();
+  const judgements = await readJudgementFile(flags);
+  const { pairs, signals, scores, missing, presence, model } = await withService(flags.url, config, async (client) => ({
+    ...(await scoreIndexed(judgements.pairs, createServiceScorer(client), (done, all) => progress('pairs', done, all))),
+    model: ((await client.call('GET', '/index')) as { bundle: { name: string; hash: string } }).bundle,
+  }));
+  if (scores.length === 0) throw failure('invalid_request', 'The index holds none of the judged covers.');
+  noteMissing(missing, 'leave-out');
+  const report = rankingReport(
+    {
+      pairs,
+      system: { name: model.name, scores },
+      against: againstCosine(signals, scores),
+      problems: judgements.problems,
+      presence,
+      configuration: {
+        data: flags.data ?? '',
+        format: judgements.format,
+        covers: flags.url === undefined ? `index ${config.data_dir}` : `service ${flags.url}`,
+        'covers that the index lacks': `${missing.length} (leave-out)`,
+        bundle: `${model.name} (${model.hash})`,
+        signals: signals.names.join(', '),
+        ...shared(flags),
+      },
+    },
+    { ...resamplingOf(flags), relevantLabel: flags.relevantLabel },
+  );
+  const elapsedMs = performance.now() - startedAt;
+  return { report, predictions: formatPredictions(pairs, scores), thumbnails: new Map(), elapsedMs };
+}
+
+/** The order by cosine, where that is not the order that is evaluated anyway. */
+function againstCosine(signals: SignalTable, scores: Float64Array): System | undefined {
+  const cosines = weighSignals(signals, { cosine: 1 });
+  return cosines.every((cosine, row) => cosine === scores[row]) ? undefined : { name: 'cosine alone', scores: cosines };
+}
+
+function noteMissing(missing: readonly MissingPicture[], way: string): void {
+  for (const { cover, reason } of missing.slice(0, NAMED_COVERS)) note(`no picture of ${cover}: ${reason}`);
+  if (missing.length > 0) note(`${missing.length} covers without a picture (${way})`);
+}
+
 function shared({ maxLabel, relevantLabel, resamples, seed, confidence }: RankingFlags): Configuration {
   return { 'highest label': maxLabel, 'relevant from label': relevantLabel, resamples, seed, confidence };
 }
@@ -191,6 +248,7 @@ async function tell(evaluated: Evaluated, flags: RankingFlags, json: boolean): P
   if (flags.report !== undefined) {
     written.push(...(await writeReport(flags.report, rankingPage(report, thumbnails), report)));
   }
+  if (report.labels[0] === 0) note('no cover has label 0: what comes before these covers is not seen; try --unjudged');
   const checks = await applyGate(flags, report);
   const { estimates, pairCounts, queryCounts, labels, covers, problems, comparison } = report;
   const rows = labels.reduce((sum, count) => sum + count, 0);

@@ -99,6 +99,28 @@ test('a bundle on pictures: predictions that evaluate to the same figures', asyn
   for (const name of ['pnr', 'ndcg@10', 'map']) assert.ok(Math.abs(scores[name] - answer[name]) < 1e-12, name);
 });
 
+test('the covers of an index: scored as the service does, those that it lacks named and left out', async (t) => {
+  const folder = await newFolder(t);
+  const items = ['cover-0000', 'cover-0001', 'cover-0002'].map((id) => `${id}\t${join(SAMPLES, `${id}.webp`)}`);
+  await writeFile(join(folder, 'items.tsv'), `${items.join('\n')}\n`);
+  const data = join(folder, 'qrels.tsv');
+  const rows = ['麦克风\tcover-0000\t2', '麦克风\tcover-0001\t2', '麦克风\tcover-0002\t0', '麦克风\tcover-0009\t1'];
+  await writeFile(data, `${rows.join('\n')}\n`);
+  const index = join(folder, 'data');
+  const indexed = await coverrank('index', join(folder, 'items.tsv'), '--root', SAMPLES, '--data-dir', index);
+  assert.equal(indexed.code, 0, indexed.stderr);
+
+  const out = join(folder, 'predictions.tsv');
+  const { code, stdout, stderr } = await coverrank(
+    ...['eval', 'judgements', '--data', data, '--indexed', '--data-dir', index, '--out', out, '--json'],
+  );
+  assert.equal(code, 0, stderr);
+  const answer = JSON.parse(stdout);
+  assert.deepEqual([answer.rows, answer['ndcg@1'], answer.map], [3, 1, 1]);
+  assert.match(stderr, /no picture of cover-0009: There is no cover with this id/);
+  assert.equal((await readFile(out, 'utf8')).split('\n').length, 4);
+});
+
 test('matching and retrieval from files of scores', async (t) => {
   const folder = await newFolder(t);
   const pairs = join(folder, 'pairs.tsv');

@@ -40,7 +40,7 @@ export function rankingPage(report: RankingReport, thumbnails: Thumbnails): stri
 
 function subtitle({ labels, queryCounts, createdAt }: RankingReport): string {
   const rows = labels.reduce((sum, count) => sum + count, 0);
-  return `${formatCount(rows)} judged pairs of ${formatCount(queryCounts.all)} queries, ${createdAt.replace('T', ' ').slice(0, 16)} UTC`;
+  return `${formatCount(rows)} pairs of ${formatCount(queryCounts.all)} queries, ${createdAt.replace('T', ' ').slice(0, 16)} UTC`;
 }
 
 function glanceNote({ options: { confidence, resamples, seed } }: RankingReport): string {

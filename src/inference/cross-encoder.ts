@@ -66,6 +66,8 @@ export function createCrossEncoder(deps: CrossEncoderDeps): LocalCrossEncoder {
     prepare: (text) => ({ tokenIds: tokenizer.tokenizeTo(text, rerank.context_length).ids }),
     get chunkSize() {
       if (pairMs === undefined) return MIN_CHUNK;
+      // A pair that takes longer alone goes alone: a deadline of a few pairs would else hold no chunk at all.
+      if (pairMs > CHUNK_TARGET_MS) return 1;
       const pairs = 2 ** Math.floor(Math.log2(CHUNK_TARGET_MS / pairMs));
       return Math.max(MIN_CHUNK, Math.min(deps.maxBatchPairs, pairs));
     },

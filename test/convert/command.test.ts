@@ -7,6 +7,7 @@ import { fileURLToPath } from 'node:url';
 import type { BundleManifest } from '../../src/core/bundle-format.ts';
 import { packageRoot } from '../../src/core/package-root.ts';
 import { temporaryFolder, writeGoldenCheckpoint } from './golden-model.ts';
+import { golden, writeR2d2 } from './r2d2-model.ts';
 import { call, pickle, text, torchEntries, tuple, zip } from './torch-file.ts';
 
 const cli = fileURLToPath(new URL('../../src/cli.js', import.meta.url));
@@ -87,6 +88,47 @@ test('the report says what int8 loses against fp32 on given texts and pictures',
   assert.ok((loss['rank_correlation'] as number) > 0.5);
   assert.equal((await coverrank(...args, '--force')).code, 2);
 });
+
+test('score gives the signals of R2D2 and the score of its authors', async (t) => {
+  const folder = await temporaryFolder(t);
+  const out = join(folder, 'r2d2');
+  const heads = ['--vision-heads', '3', '--text-heads', '2'];
+  const converted = await coverrank('convert', await writeR2d2(folder), '--out', out, ...heads);
+  assert.equal(converted.code, 0, converted.stderr);
+  const expected = await golden();
+  const [text = ''] = expected.texts;
+  const pixels = join(packageRoot, 'test/fixtures/r2d2-mini/pixels.npy');
+  const { code, stdout, stderr } = await coverrank(
+    'score',
+    '--model',
+    out,
+    '--text',
+    text,
+    '--pixels',
+    pixels,
+    '--json',
+  );
+  assert.equal(code, 0, stderr);
+  const lines = stdout
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line) as Scored);
+  assert.equal(lines.length, expected.images.length);
+  for (const { image, signals, relevance_score: score } of lines) {
+    const { cosine = 0, itm_text: itmText = 0, itm_image: itmImage = 0, itm = 0 } = signals;
+    assert.ok(Math.abs(cosine - (expected.cosine[image]?.[0] ?? 9)) < 1e-5);
+    assert.ok(Math.abs(itmText - (expected.itm_text[image]?.[0] ?? 9)) < 5e-5);
+    assert.ok(Math.abs(itmImage - (expected.itm_image[image]?.[0] ?? 9)) < 5e-5);
+    assert.ok(Math.abs(score - (expected.score[image]?.[0] ?? 9)) < 5e-5);
+    assert.ok(Math.abs(score - cosine - itm) < 1e-9);
+  }
+});
+
+interface Scored {
+  readonly image: number;
+  readonly signals: Readonly<Record<string, number>>;
+  readonly relevance_score: number;
+}
 
 test('a malicious or truncated checkpoint ends with 1, says why and leaves no folder', async (t) => {
   const folder = await temporaryFolder(t);

@@ -1,8 +1,7 @@
 import { basename } from 'node:path';
-import { Command, Option } from 'commander';
+import { Command } from 'commander';
 import type { Config } from '../config-schema.ts';
 import { failure } from '../core/errors.ts';
-import { JUDGEMENT_FORMATS, type JudgementFormat, readJudgements, readTopics } from '../eval/judgements/judgements.ts';
 import { formatPredictions, readPredictions } from '../eval/judgements/predictions.ts';
 import { describeProblem } from '../eval/judgements/row-problems.ts';
 import { galleryRecall } from '../eval/metrics/gallery-recall.ts';
@@ -16,7 +15,6 @@ import { scoreIndexed } from '../eval/scoring/score-indexed.ts';
 import { scoreJudgements } from '../eval/scoring/score-judgements.ts';
 import { type SignalTable, weighSignals } from '../eval/scoring/signal-table.ts';
 import { signalsOf } from '../ranking/fuse.ts';
-import { wholeNumber } from './arguments.ts';
 import { type EvaluationFlags, resamplingOf, withEvaluationOptions } from './eval-options.ts';
 import {
   applyGate,
@@ -36,21 +34,11 @@ import {
   withPictureOptions,
 } from './evaluated-models.ts';
 import { readInput } from './input-files.ts';
+import { type JudgementFlags, readJudgementFile, withJudgementOptions } from './judgement-options.ts';
 import { note, print, printJson } from './output.ts';
 import { createServiceScorer } from './score-by-service.ts';
 import { configOf, isJson, withSettings } from './settings.ts';
 import { withService } from './with-service.ts';
-
-/** How judgements are read, wherever a command takes them. */
-export interface JudgementFlags {
-  readonly data?: string;
-  readonly format?: JudgementFormat;
-  readonly topics?: string;
-  readonly maxLabel: number;
-  readonly relevantLabel: number;
-  readonly unjudged: number;
-  readonly missing: 'blank' | 'leave-out';
-}
 
 interface RankingFlags extends EvaluationFlags, PictureFlags, JudgementFlags {
   readonly scores?: string;
@@ -89,36 +77,6 @@ export function rankingCommand(): Command {
       await tell(await evaluate(flags, config), flags, isJson(command));
     });
   return withSettings(command, ['model', 'rerank_model', 'fusion']);
-}
-
-export function withJudgementOptions(command: Command): Command {
-  return command
-    .option('--data <file>', 'judgements: CBVS-20K rows, "query, cover, grade" rows, TREC qrels, or JSON lines')
-    .addOption(new Option('--format <format>', 'of the judgements; guessed by default').choices(JUDGEMENT_FORMATS))
-    .option('--topics <file>', 'queries of TREC topics, "topic, query" rows')
-    .option('--max-label <n>', 'highest label of the scale', wholeNumber(1), 2)
-    .option('--relevant-label <n>', 'label from which a cover is relevant to MAP', wholeNumber(1), 2)
-    .option('--fetch', 'fetch the pictures from the addresses of the judgements')
-    .option(
-      '--unjudged <n>',
-      'add the n nearest covers of the folder that nobody judged, as label 0',
-      wholeNumber(0),
-      0,
-    )
-    .addOption(
-      new Option('--missing <way>', 'a cover without a picture is scored as a blank one, or left out')
-        .choices(['blank', 'leave-out'])
-        .default('blank'),
-    );
-}
-
-export async function readJudgementFile(flags: JudgementFlags) {
-  const file = flags.data ?? '';
-  return readJudgements(await readInput(file), file, {
-    format: flags.format,
-    maxLabel: flags.maxLabel,
-    topics: flags.topics === undefined ? undefined : readTopics(await readInput(flags.topics), flags.topics),
-  });
 }
 
 function evaluate(flags: RankingFlags, config: Config): Promise<Evaluated> {

@@ -14,7 +14,6 @@ import type { CachedModel } from '../eval/scoring/score-judgements.ts';
 import { createImageFetcher } from '../indexing/fetch-image.ts';
 import type { FusionWeights } from '../ranking/fuse.ts';
 import type { ExactFeatures, OfflineModel } from '../services.ts';
-import { note } from './output.ts';
 
 /** Where pictures come from, and where what was made of them is kept. */
 export interface PictureFlags {
@@ -106,9 +105,9 @@ export async function makeThumbnails(
   return thumbnails;
 }
 
-/** Steps of a long run, on stderr where somebody is looking. */
+/** How far a long step has come, on one line of stderr, where somebody is looking. */
 export function progress(step: string, done: number, all: number): void {
-  if (process.stderr.isTTY) note(`${step}: ${done} of ${all}`);
+  if (process.stderr.isTTY) process.stderr.write(`\r${step}: ${done} of ${all}${done === all ? '\n' : ''}`);
 }
 
 function evaluated(model: OfflineModel): EvaluatedModel<ExactFeatures> {

@@ -14,7 +14,6 @@ import { signalsOf } from '../ranking/fuse.ts';
 import { wholeNumber } from './arguments.ts';
 import { resamplingOf, withResampling } from './eval-options.ts';
 import { writeReport } from './eval-output.ts';
-import { type JudgementFlags, readJudgementFile, withJudgementOptions } from './eval-ranking.ts';
 import {
   makeThumbnails,
   openModels,
@@ -23,6 +22,7 @@ import {
   progress,
   withPictureOptions,
 } from './evaluated-models.ts';
+import { type JudgementFlags, readJudgementFile, withJudgementOptions } from './judgement-options.ts';
 import { formatTable, note, print, printJson } from './output.ts';
 import { configOf, isJson, withSettings } from './settings.ts';
 

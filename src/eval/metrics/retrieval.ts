@@ -26,8 +26,8 @@ export interface RetrievalEstimate {
 }
 
 /**
- * Rank of each query's best positive. An item that scores as high as it and is no positive stands before it, so that
- * ties never flatter: among pairs that a top-k protocol left at one fill value a rank says nothing else.
+ * Rank of each query's best positive; of equal scores the later item stands first, which is the order of the reversed
+ * argsort that R2D2 and others rank by.
  */
 export function bestRanks(
   queries: number,
@@ -46,11 +46,13 @@ export function bestRanks(
 
 /** The same for one row of scores. `positives` must not be empty. */
 export function bestRank(scores: Float32Array, positives: readonly number[]): number {
-  let best = Number.NEGATIVE_INFINITY;
-  for (const item of positives) best = Math.max(best, scores[item] ?? best);
+  const isBefore = (a: number, b: number): boolean => {
+    const [scoreA, scoreB] = [scores[a] ?? 0, scores[b] ?? 0];
+    return scoreA > scoreB || (scoreA === scoreB && a > b);
+  };
+  const best = positives.reduce((first, item) => (isBefore(item, first) ? item : first));
   let before = 0;
-  for (const score of scores) if (score >= best) before += 1;
-  for (const item of positives) if ((scores[item] ?? 0) >= best) before -= 1;
+  for (let item = 0; item < scores.length; item++) if (isBefore(item, best)) before += 1;
   return before + 1;
 }
 

@@ -33,7 +33,10 @@ function group(pairs: JudgedPairs, groupOf: (query: number) => string | undefine
   const groups: Groups = new Map();
   for (let query = 0; query < pairs.queries.length; query++) {
     const name = groupOf(query);
-    if (name !== undefined) groups.set(name, [...(groups.get(name) ?? []), query]);
+    if (name === undefined) continue;
+    const queries = groups.get(name) ?? [];
+    groups.set(name, queries);
+    queries.push(query);
   }
   return groups;
 }

@@ -71,7 +71,9 @@ export async function readPicture(pictures: PictureSource, cover: string): Promi
     return { bytes: await pictures.read(cover) };
   } catch (error) {
     if (isFailure(error)) return { reason: error.detail };
-    return { reason: `It cannot be read (${(error as NodeJS.ErrnoException).code ?? error}).` };
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === undefined) throw error;
+    return { reason: `The picture cannot be read (${code}).` };
   }
 }
 
@@ -83,7 +85,7 @@ async function encodeOne<F extends PictureFeatures>(
   if ('reason' in picture) return picture;
   const imageHash = hashPicture(picture.bytes);
   const known = cache.picture(imageHash);
-  if (known !== undefined) return { features: known, imageHash };
+  if (known?.embedding.length === model.embeddingDim) return { features: known, imageHash };
   try {
     const features = await model.encodePicture(picture.bytes);
     cache.keepPicture(imageHash, features);

@@ -23,15 +23,28 @@ test('both directions of a small matrix by hand', () => {
     imageToText: (image, row) => row.set(scores[image] ?? []),
     textToImage: (text, row) => row.set(scores.map((ofImage) => ofImage[text] ?? 0)),
   });
-  // Image a: its best text a2 (.4) comes after b1 (.5). Image b: b1 (.2) comes after a1 (.3) and after its equal a2.
-  assert.deepEqual([...ranks.imageToText], [2, 3]);
+  // Image a: its best text a2 (.4) comes after b1 (.5). Image b: b1 (.2) comes after a1 (.3) and before its equal a2.
+  assert.deepEqual([...ranks.imageToText], [2, 2]);
   assert.deepEqual([...ranks.textToImage], [2, 1, 2]);
 });
 
-test('a positive that ties with another positive is not behind it', () => {
-  assert.equal(bestRank(Float32Array.of(0.5, 0.5, 0.5), [0, 2]), 2);
+test('of equal scores the later item stands first', () => {
+  assert.equal(bestRank(Float32Array.of(0.5, 0.5, 0.5), [0, 2]), 1);
+  assert.equal(bestRank(Float32Array.of(0.5, 0.5, 0.5), [0]), 3);
   assert.equal(bestRank(Float32Array.of(0.5, 0.5, 0.4), [0, 1]), 1);
   assert.equal(bestRank(Float32Array.of(-100, -100, 0.1), [0]), 3);
+});
+
+test('a rank is the place in a reversed stable sort', () => {
+  const scores = fc.array(fc.integer({ min: 0, max: 5 }), { minLength: 1, maxLength: 30 });
+  fc.assert(
+    fc.property(scores, fc.nat(), fc.nat(), (values, one, other) => {
+      const positives = [one % values.length, other % values.length];
+      const order = values.map((_, item) => item).sort((a, b) => (values[a] ?? 0) - (values[b] ?? 0));
+      const expected = order.reverse().findIndex((item) => positives.includes(item)) + 1;
+      assert.equal(bestRank(Float32Array.from(values), positives), expected);
+    }),
+  );
 });
 
 test('recalls, their mean and sum, median and mean rank', () => {

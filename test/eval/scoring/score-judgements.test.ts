@@ -132,9 +132,9 @@ test('captions: the top pairs of both directions are reranked and stand before a
 
   const upsideDown = await scoreCaptions(captions, 2, weighted({ cosine: -1 }));
   const ranks = rankCaptions(upsideDown, captions, 2);
-  assert.equal(upsideDown.reranked?.get(0)?.size !== undefined, true);
   for (const [image, rank] of byCosine.imageToText.entries()) {
-    // The best of two comes second when they change places; what was not among them shares the last places.
-    assert.equal(ranks.imageToText[image], rank <= 2 ? 3 - rank : 4);
+    // The best of two comes second when they change places; what was not among them comes after both.
+    const now = ranks.imageToText[image] ?? 0;
+    assert.ok(rank <= 2 ? now === 3 - rank : now > 2, `image ${image}: ${rank}, then ${now}`);
   }
 });

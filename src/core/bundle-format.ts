@@ -137,7 +137,7 @@ export const BundleManifest = Type.Object(
     /** Weight of each signal unless the configuration says otherwise; signals left out weigh 0. */
     fusion: Type.Record(Type.String(), Type.Number()),
     self_test: SelfTest,
-    /** Where the weights came from: file name, its sha256, and licence and origin where they are known. */
+    /** Where the weights came from: file name, its sha256 (of several parts that of their list), licence and origin. */
     source: Type.Record(Type.String(), Type.Union([Type.String(), Type.Number(), Type.Boolean(), Type.Null()])),
     /** Every other file of the bundle, by path relative to it. */
     files: Type.Record(

@@ -213,6 +213,10 @@ test('without joint layers the model is PRD2 and has cosines only', async (t) =>
   assert.equal(manifest.architecture, 'prd2 ViT-96x2/14 + BERT-64x2');
   assert.deepEqual(manifest.fusion, { cosine: 1 });
   assert.equal(manifest.rerank, null);
+  await assert.rejects(
+    convert(await written(folder, all), join(folder, 'other'), { ...HEADS, tokenBits: 8 }),
+    /--token-bits does not apply: the model has no reranker/,
+  );
   const { data, shape } = await pixels();
   const image = await (await graph(t, out, 'image')).run({ pixel_values: { type: 'float32', dims: shape, data } });
   assert.deepEqual(Object.keys(image), ['embedding']);

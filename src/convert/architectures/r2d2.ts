@@ -6,7 +6,7 @@ import { addTextGraph } from '../towers/text-graph.ts';
 import type { BundlePlan, GraphFamily, PlanOptions } from './bundle-plan.ts';
 import type { CanonicalWeights } from './canonical-names.ts';
 import { CLIP_COLOURS } from './clip-colours.ts';
-import { refuseOption } from './foreign-options.ts';
+import { refuseForReranker, refuseOption } from './foreign-options.ts';
 import { chooseImageSize, chooseLength, tokenShape } from './lengths.ts';
 import { graphBuilder, preprocessFamily } from './planned-graphs.ts';
 import { assertNamedModels, describeTowers } from './published-models.ts';
@@ -31,7 +31,8 @@ interface Lengths {
 /** Plans a bundle of R2D2 or, where there are no joint layers, PRD2. Throws `invalid_checkpoint` for what does not fit. */
 export function planR2d2(weights: CanonicalWeights, options: PlanOptions): BundlePlan {
   const sizes = readR2d2Sizes(weights, { vision: options.visionHeads, text: options.textHeads });
-  refuseOption('--ocr-context-length', options.ocrContextLength, 'R2D2 has no OCR heads');
+  refuseOption('--ocr-context-length', options.ocrContextLength, 'the model has no OCR heads');
+  if (sizes.joint === null) refuseForReranker(options);
   assertNamedModels(sizes, { vision: options.visionModel, text: options.textModel });
   const mapping = mapTensors(weights, r2d2Tensors(sizes), R2D2_OF_NO_USE);
   const { vision, text, joint, embeddingDim } = sizes;

@@ -7,6 +7,7 @@ import { addImageGraph } from '../towers/uniclip-image.ts';
 import type { BundlePlan, GraphFamily, PlanOptions } from './bundle-plan.ts';
 import type { CanonicalWeights } from './canonical-names.ts';
 import { CLIP_COLOURS } from './clip-colours.ts';
+import { refuseForReranker } from './foreign-options.ts';
 import { chooseImageSize, chooseLength, tokenShape } from './lengths.ts';
 import { graphBuilder, preprocessFamily } from './planned-graphs.ts';
 import { assertNamedModels, describeTowers } from './published-models.ts';
@@ -35,6 +36,7 @@ export function planUniclip(weights: CanonicalWeights, options: PlanOptions): Bu
   assertNamedModels(sizes, { vision: options.visionModel, text: options.textModel });
   const mapping = mapTensors(weights, uniclipTensors(sizes), UNICLIP_OF_NO_USE);
   const { text, presence, semantic, embeddingDim } = sizes;
+  if (semantic === null) refuseForReranker(options);
   const lengths = chooseLengths(sizes, options);
   const family = presence === null && semantic === null ? 'cn-clip' : 'uniclip';
   return {

@@ -35,6 +35,7 @@ const REPORT_STYLE = `
 .label { position: absolute; top: 3px; left: 3px; min-width: 18px; text-align: center; border-radius: 3px; color: #fff;
   font-weight: 600; padding: 0 4px; background: #6e7781; }
 .l1 { background: #bc6a00; } .l2, .l3, .l4 { background: #1f6feb; }
+@media (max-width: 600px) { .order { grid-template-columns: 1fr; } .covers { grid-template-columns: repeat(3, 1fr); } }
 pre { background: var(--ground); border-radius: 4px; padding: 10px 12px; overflow-x: auto; }
 ul.problems { margin: 0; padding-left: 20px; }
 `;

@@ -10,8 +10,8 @@ import { isUniclip } from './uniclip-sizes.ts';
 
 /** A family of models that checkpoints are converted from. */
 interface Architecture {
-  /** As messages name it. */
-  readonly models: string;
+  /** As messages name them. */
+  readonly models: readonly string[];
   /** The checkpoint's tensors under the names that the rest of the family's code knows. */
   weights(checkpoint: Checkpoint): CanonicalWeights;
   recognises(weights: CanonicalWeights): boolean;
@@ -20,13 +20,13 @@ interface Architecture {
 
 const ARCHITECTURES = {
   uniclip: {
-    models: 'UniCLIP, CN-CLIP or QA-CLIP',
+    models: ['UniCLIP', 'CN-CLIP', 'QA-CLIP'],
     weights: (checkpoint) => canonicalWeights(checkpoint, uniclipViews),
     recognises: isUniclip,
     plan: planUniclip,
   },
   r2d2: {
-    models: 'R2D2 or PRD2',
+    models: ['R2D2', 'PRD2'],
     weights: (checkpoint) => canonicalWeights(checkpoint),
     recognises: isR2d2,
     plan: planR2d2,
@@ -50,10 +50,11 @@ export function planBundle(
     const weights = architecture.weights(checkpoint);
     if (architecture.recognises(weights)) return architecture.plan(weights, options);
   }
+  const models = candidates.flatMap((architecture) => architecture.models);
   const roots = [...new Set(checkpoint.names.map((stored) => stored.split('.').slice(0, 2).join('.')))];
   throw failure(
     'invalid_checkpoint',
-    `The architecture is not recognised: this is no ${candidates.map(({ models }) => models).join(', ')} model. ` +
+    `The architecture is not recognised: this is no ${models.slice(0, -1).join(', ')} or ${models.at(-1)} model. ` +
       `Its ${checkpoint.names.length} tensors are under ${roots.slice(0, 12).join(', ')}${roots.length > 12 ? ', …' : ''}.`,
   );
 }

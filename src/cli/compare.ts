@@ -9,8 +9,7 @@ import { comparisonPage } from '../eval/report/html/comparison-page.ts';
 import { shownCovers } from '../eval/report/html/covers.ts';
 import { formatFigure, formatGain, formatInterval, formatP } from '../eval/report/html/format.ts';
 import { sliceQueries } from '../eval/report/slices.ts';
-import { wholeNumber } from './arguments.ts';
-import { type EvaluationFlags, resamplingOf, withResampling } from './eval-options.ts';
+import { type EvaluationFlags, resamplingOf, withLabels, withResampling } from './eval-options.ts';
 import { writeReport } from './eval-output.ts';
 import { makeThumbnails } from './evaluated-models.ts';
 import { readInput } from './input-files.ts';
@@ -27,12 +26,10 @@ const PRINTED_QUERIES = 5;
 
 /** `coverrank compare A B`: what the second of two systems gains over the first. */
 export function compareCommand(): Command {
-  const command = withResampling(new Command('compare'))
+  const command = withLabels(withResampling(new Command('compare')))
     .description('Compare two files of predictions query by query: paired bootstrap and randomisation test.')
     .argument('<a>', 'predictions: label, query, cover and score a line')
     .argument('<b>', 'the same pairs with the scores of another system')
-    .option('--max-label <n>', 'highest label of the scale', wholeNumber(1), 2)
-    .option('--relevant-label <n>', 'label from which a cover is relevant to MAP', wholeNumber(1), 2)
     .option('--images <folder>', 'pictures of the covers, for the report')
     .option('--report <file.html>', 'write the comparison as a page, and its JSON beside it')
     .action(async (a: string, b: string, flags: CompareFlags) => {

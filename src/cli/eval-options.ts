@@ -2,6 +2,9 @@ import { type Command, InvalidArgumentError } from 'commander';
 import { DEFAULT_RESAMPLING, type ResamplingOptions } from '../eval/statistics/bootstrap.ts';
 import { wholeNumber } from './arguments.ts';
 
+/** A gain is 2^label - 1: labels beyond this are no grades. */
+const HIGHEST_LABEL = 30;
+
 /** Options that every evaluation has. */
 export interface EvaluationFlags extends ResamplingOptions {
   /** File of the HTML report; its JSON goes beside it. */
@@ -31,4 +34,17 @@ export function share(text: string): number {
 
 export function resamplingOf({ resamples, seed, confidence }: ResamplingOptions): ResamplingOptions {
   return { resamples, seed, confidence };
+}
+
+/** Options that say how labels are read. */
+export function withLabels(command: Command): Command {
+  return command
+    .option('--max-label <n>', 'highest label of the scale', labelNumber, 2)
+    .option('--relevant-label <n>', 'label from which a cover is relevant to MAP', labelNumber, 2);
+}
+
+function labelNumber(text: string): number {
+  const label = wholeNumber(1)(text);
+  if (label <= HIGHEST_LABEL) return label;
+  throw new InvalidArgumentError(`A whole number of at most ${HIGHEST_LABEL} is needed.`);
 }

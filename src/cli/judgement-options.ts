@@ -7,6 +7,7 @@ import {
   readTopics,
 } from '../eval/judgements/judgements.ts';
 import { wholeNumber } from './arguments.ts';
+import { withLabels } from './eval-options.ts';
 import { readInput } from './input-files.ts';
 
 /** How judgements are read, wherever a command takes them. */
@@ -21,12 +22,10 @@ export interface JudgementFlags {
 }
 
 export function withJudgementOptions(command: Command): Command {
-  return command
+  return withLabels(command)
     .option('--data <file>', 'judgements: CBVS-20K rows, "query, cover, grade" rows, TREC qrels, or JSON lines')
     .addOption(new Option('--format <format>', 'of the judgements; guessed by default').choices(JUDGEMENT_FORMATS))
     .option('--topics <file>', 'queries of TREC topics, "topic, query" rows')
-    .option('--max-label <n>', 'highest label of the scale', wholeNumber(1), 2)
-    .option('--relevant-label <n>', 'label from which a cover is relevant to MAP', wholeNumber(1), 2)
     .option('--fetch', 'fetch the pictures from the addresses of the judgements')
     .option(
       '--unjudged <n>',

@@ -1,4 +1,4 @@
-import { isFailure } from '../../core/errors.ts';
+import { failure, isFailure } from '../../core/errors.ts';
 import type { PictureSource } from '../pictures/picture-source.ts';
 import type { EvaluatedModel, PictureFeatures } from './evaluated-model.ts';
 import { hashPicture, type ScoreCache } from './score-cache.ts';
@@ -31,7 +31,10 @@ export interface GalleryDeps<F extends PictureFeatures> {
 /** Pictures read at once, from a disk or from hosts that take their time, and encoded one after the other. */
 const READ_AHEAD = 32;
 
-/** Embeds the pictures of `covers`; those that the cache knows by their bytes are not embedded again. */
+/**
+ * Embeds the pictures of `covers`; those that the cache knows by their bytes are not embedded again. Fails with
+ * `invalid_request` when not one of them can be had.
+ */
 export async function encodeGallery<F extends PictureFeatures>(
   covers: readonly string[],
   { model, pictures, cache, onProgress }: GalleryDeps<F>,
@@ -59,6 +62,9 @@ export async function encodeGallery<F extends PictureFeatures>(
     }
     await cache.flush();
     onProgress?.(Math.min(covers.length, from + READ_AHEAD), covers.length);
+  }
+  if (missing.length === covers.length) {
+    throw failure('invalid_request', `None of the ${covers.length} pictures can be had: ${missing[0]?.reason}`);
   }
   return { covers, dim, embeddings, presence, imageHashes, missing };
 }

@@ -106,6 +106,13 @@ test('rows of missing pictures can be left out', async () => {
   assert.equal(signals.columns[0]?.length, 3);
 });
 
+test('an evaluation of nothing but blank pictures is refused', async () => {
+  const cached = { model: counted(), cache: await openScoreCache(undefined, '') };
+  const { pairs } = readJudgements(bytesOf('麦克风\tnowhere\t2\n'), 'judged', { maxLabel: 2 });
+  const deps = { recall: cached, rerank: cached, pictures: await openPictureFolder(SAMPLES), signalsOf };
+  await assert.rejects(scoreJudgements(pairs, { unjudged: 0, missing: 'blank' }, deps), /None of the 1 pictures/);
+});
+
 test('signals are weighed into scores; one without a weight counts nothing', () => {
   const table = signalTable([{ cosine: 0.5, itm: 1 }, { cosine: 0.25 }]);
   assert.deepEqual([...weighSignals(table, { cosine: 2, itm: 1 })], [2, 0.5]);

@@ -206,7 +206,9 @@ async function tell(evaluated: Evaluated, flags: RankingFlags, json: boolean): P
   if (flags.report !== undefined) {
     written.push(...(await writeReport(flags.report, rankingPage(report, thumbnails), report)));
   }
-  if (report.labels[0] === 0) note('no cover has label 0: what comes before these covers is not seen; try --unjudged');
+  if (report.labels[0] === 0 && flags.images !== undefined) {
+    note('no cover has label 0, so nothing can stand before the good ones: --unjudged adds their neighbours');
+  }
   const checks = await applyGate(flags, report);
   const { estimates, pairCounts, queryCounts, labels, covers, problems, comparison } = report;
   const rows = labels.reduce((sum, count) => sum + count, 0);

@@ -58,7 +58,7 @@ test('everything is sent once, counted, and nothing is left behind', async (t) =
   const path = await newSourcePath(t);
   const { client, seen } = recordingClient((id) => ({ result: id === 'id3' ? 'not_found' : 'deleted' }));
   const progress = await openIndexProgress(path, job);
-  const counts = await uploadItems(sourceOf(ids(1000)), client, progress, { concurrency: 3 });
+  const counts = await uploadItems(sourceOf(ids(1000)), client, progress, { concurrency: 3, retryPauseMs: 1 });
   assert.deepEqual(seen.batches.flat(), ids(1000));
   assert.equal(seen.mostAtOnce, 3);
   assert.deepEqual(counts, {
@@ -109,7 +109,7 @@ test('a run that broke off goes on where it was, for the same source and target 
     },
   };
   const before = await openIndexProgress(path, job);
-  await assert.rejects(uploadItems(sourceOf(ids(1000)), broken, before, { concurrency: 1 }), /gone/);
+  await assert.rejects(uploadItems(sourceOf(ids(1000)), broken, before, { concurrency: 1, retryPauseMs: 1 }), /gone/);
 
   assert.equal((await openIndexProgress(path, { ...job, target: 'http://b' })).resumeFrom, 0);
   assert.equal((await openIndexProgress(path, { ...job, fingerprint: 'g' })).resumeFrom, 0);
@@ -118,7 +118,7 @@ test('a run that broke off goes on where it was, for the same source and target 
   const after = await openIndexProgress(path, job);
   assert.equal(after.resumeFrom, 512);
   const second = recordingClient();
-  await uploadItems(sourceOf(ids(1000)), second.client, after, { concurrency: 2 });
+  await uploadItems(sourceOf(ids(1000)), second.client, after, { concurrency: 2, retryPauseMs: 1 });
   assert.deepEqual([...first.seen.batches.flat(), ...second.seen.batches.flat()], ids(1000));
   assert.equal((await openIndexProgress(path, job)).resumeFrom, 0);
 });
@@ -127,7 +127,7 @@ test('a batch that names an id which is on its way waits for it', async (t) => {
   const { client, seen } = recordingClient();
   const progress = await openIndexProgress(await newSourcePath(t), job);
   const twice = [...ids(256), ...ids(256)];
-  await uploadItems(sourceOf(twice), client, progress, { concurrency: 4 });
+  await uploadItems(sourceOf(twice), client, progress, { concurrency: 4, retryPauseMs: 1 });
   assert.equal(seen.mostAtOnce, 1);
   assert.deepEqual(seen.batches.flat(), twice);
 });

@@ -1,8 +1,9 @@
 import { type BundleManifest, selfTestPixels } from '../core/bundle-format.ts';
 import { failure } from '../core/errors.ts';
-import type { GraphSession, OpenGraph, Tensor, TensorMap } from '../core/ports.ts';
+import type { OpenGraph, Tensor, TensorMap } from '../core/ports.ts';
 import type { BundlePlan } from './architectures/bundle-plan.ts';
 import type { Vocabulary } from './vocabulary.ts';
+import { withGraph } from './with-graph.ts';
 
 type SelfTest = BundleManifest['self_test'];
 
@@ -105,19 +106,6 @@ function recordedText({ tokenizer, rerank }: BundlePlan, vocabulary: Vocabulary)
   const known = new Set(vocabulary.pieces);
   const pieces = TEXT_PIECES.filter((piece) => known.has(piece)).slice(0, room);
   return ['[CLS]', ...pieces, '[SEP]'].map((piece) => vocabulary.id(piece));
-}
-
-async function withGraph<T>(
-  openGraph: OpenGraph,
-  file: string,
-  use: (session: GraphSession) => Promise<T>,
-): Promise<T> {
-  const session = await openGraph(file);
-  try {
-    return await use(session);
-  } finally {
-    await session.close();
-  }
 }
 
 function tensor(type: Tensor['type'], dims: readonly number[], data: Tensor['data']): Tensor {

@@ -5,13 +5,13 @@ import { failure, isFailure } from '../core/errors.ts';
 import type { CrossEncoder, PreparedQuery } from '../core/ports.ts';
 import { servedModelName } from '../core/served-model.ts';
 import type { ImageTokens, ModelRef, Signals } from '../core/types.ts';
-import { type BreakerState, createCallPolicy } from './call-policy.ts';
-import { createInferenceServer, parseServedAt } from './inference-server.ts';
-import { createLatencyEstimate, type LatencyEstimate } from './latency-estimate.ts';
-import { type PairCall, scorePairs } from './pair-call.ts';
-import { checkServedModel, type ServedModel } from './served-model.ts';
-import { createServerWatch, type ServerWatch, type WatchState, type WatchTimings } from './server-watch.ts';
-import { createSharedTokens, mayShareMemory, type SharedTokens } from './shared-tokens.ts';
+import { type BreakerState, createCallPolicy } from './remote/call-policy.ts';
+import { createInferenceServer, parseServedAt } from './remote/inference-server.ts';
+import { createLatencyEstimate, type LatencyEstimate } from './remote/latency-estimate.ts';
+import { type PairCall, scorePairs } from './remote/pair-call.ts';
+import { checkServedModel, type ServedModel } from './remote/served-model.ts';
+import { createServerWatch, type ServerWatch, type WatchState, type WatchTimings } from './remote/server-watch.ts';
+import { createSharedTokens, mayShareMemory, type SharedTokens } from './remote/shared-tokens.ts';
 import type { Tokenizer } from './tokenizer.ts';
 
 export interface RemoteCrossEncoderOptions {

@@ -2,9 +2,10 @@ import { copyFile, mkdir, mkdtemp, readFile, rename, rm, stat, writeFile } from 
 import { basename, dirname, join, resolve } from 'node:path';
 import { type BundleManifest, selfTestPixels } from '../../core/bundle-format.ts';
 import { failure } from '../../core/errors.ts';
-import type { GraphSession, OpenGraph, Tensor, TensorMap } from '../../core/ports.ts';
+import type { OpenGraph, Tensor, TensorMap } from '../../core/ports.ts';
 import { SERVED_PARAMETERS, servedModelName } from '../../core/served-model.ts';
 import { decodeModel, encodeModel, type OnnxModel, type OnnxTensor } from '../onnx/onnx-proto.ts';
+import { withGraph } from '../with-graph.ts';
 import { modelConfig } from './model-config.ts';
 import { type TextSharing, withPairsOnly } from './pairs-graph.ts';
 import { withStandardOperators } from './standard-operators.ts';
@@ -156,19 +157,6 @@ function repeated({ type, dims, data }: Tensor): Tensor {
   twice.set(once, once.length);
   const View = data.constructor as new (buffer: ArrayBuffer) => Tensor['data'];
   return { type, dims: [2, ...dims.slice(1)], data: new View(twice.buffer) };
-}
-
-async function withGraph<T>(
-  openGraph: OpenGraph,
-  file: string,
-  use: (session: GraphSession) => Promise<T>,
-): Promise<T> {
-  const session = await openGraph(file);
-  try {
-    return await use(session);
-  } finally {
-    await session.close();
-  }
 }
 
 function notesOn({ bundle, device, standardOperators }: TritonExportOptions): string[] {

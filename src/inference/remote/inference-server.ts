@@ -1,5 +1,5 @@
 import { type Dispatcher, errors, Pool } from 'undici';
-import { failure } from '../core/errors.ts';
+import { failure } from '../../core/errors.ts';
 import { HEADER_LENGTH, type InferRequest, readOutputs } from './inference-protocol.ts';
 
 /** Where a model is served: `http://host:8000`, or with `/v2/models/NAME` and `/versions/V` behind it. */

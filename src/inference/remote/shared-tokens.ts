@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { type FileHandle, open, unlink } from 'node:fs/promises';
-import type { ImageTokens } from '../core/types.ts';
+import type { ImageTokens } from '../../core/types.ts';
 import type { InferenceServer } from './inference-server.ts';
 
 /** Where a tensor's bytes lie in memory that the server has mapped. */

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { isFailure } from '../../src/core/errors.ts';
-import { layOutRequest, readOutputs, type TensorSpec } from '../../src/inference/inference-protocol.ts';
+import { isFailure } from '../../../src/core/errors.ts';
+import { layOutRequest, readOutputs, type TensorSpec } from '../../../src/inference/remote/inference-protocol.ts';
 
 interface Header {
   readonly parameters: Record<string, unknown>;

@@ -1,8 +1,8 @@
 import { Type } from 'typebox';
 import { Value } from 'typebox/value';
-import type { BundleManifest } from '../core/bundle-format.ts';
-import { failure } from '../core/errors.ts';
-import { SERVED_PARAMETERS } from '../core/served-model.ts';
+import type { BundleManifest } from '../../core/bundle-format.ts';
+import { failure } from '../../core/errors.ts';
+import { SERVED_PARAMETERS } from '../../core/served-model.ts';
 import { DATATYPE } from './inference-protocol.ts';
 import { pairSpecs } from './pair-call.ts';
 

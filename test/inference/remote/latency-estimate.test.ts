@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { createLatencyEstimate } from '../../src/inference/latency-estimate.ts';
+import { createLatencyEstimate } from '../../../src/inference/remote/latency-estimate.ts';
 
 const near = (got: number, expected: number): void =>
   assert.ok(Math.abs(got - expected) < 0.05 * expected, `${got} is not near ${expected}`);

@@ -9,7 +9,7 @@ import {
   retry,
   wrap,
 } from 'cockatiel';
-import { failure } from '../core/errors.ts';
+import { failure } from '../../core/errors.ts';
 
 export interface CallPolicyOptions {
   /** Whether the same call may succeed when it is made again at once. */

@@ -1,4 +1,4 @@
-import { failure, isFailure } from '../core/errors.ts';
+import { failure, isFailure } from '../../core/errors.ts';
 import type { ServedModel } from './served-model.ts';
 
 export interface ServerWatchOptions {

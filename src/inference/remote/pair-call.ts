@@ -1,7 +1,7 @@
-import type { BundleManifest } from '../core/bundle-format.ts';
-import { failure } from '../core/errors.ts';
-import type { PreparedQuery, TensorMap } from '../core/ports.ts';
-import type { ImageTokens, Signals } from '../core/types.ts';
+import type { BundleManifest } from '../../core/bundle-format.ts';
+import { failure } from '../../core/errors.ts';
+import type { PreparedQuery, TensorMap } from '../../core/ports.ts';
+import type { ImageTokens, Signals } from '../../core/types.ts';
 import { layOutRequest, type TensorSpec } from './inference-protocol.ts';
 import type { InferenceServer } from './inference-server.ts';
 import type { SharedPlace } from './shared-tokens.ts';

@@ -1,5 +1,5 @@
-import { failure } from '../core/errors.ts';
-import type { Tensor, TensorMap } from '../core/ports.ts';
+import { failure } from '../../core/errors.ts';
+import type { Tensor, TensorMap } from '../../core/ports.ts';
 
 /**
  * The Open Inference Protocol's HTTP form (version 2) with its binary tensor data extension: a JSON header followed by

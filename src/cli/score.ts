@@ -1,4 +1,5 @@
 import { Command } from 'commander';
+import { dot } from '../core/dot.ts';
 import { failure, isFailure } from '../core/errors.ts';
 import type { Signals } from '../core/types.ts';
 import { type FusionWeights, signalsOf, weigh } from '../ranking/fuse.ts';
@@ -122,10 +123,6 @@ async function scoreText(
       crossed[position],
     ),
   );
-}
-
-function dot(a: Float32Array, b: Float32Array): number {
-  return a.reduce((sum, value, position) => sum + value * (b[position] ?? 0), 0);
 }
 
 async function collect<T>(items: AsyncIterable<T>): Promise<T[]> {

@@ -4,7 +4,7 @@ import { failure } from '../core/errors.ts';
 export type GraphPrecision = 'fp32' | 'int8';
 
 /** Graphs whose precision may be chosen; preprocess is float32 always. `rerank` includes its float-token twin. */
-export const CHOSEN_GRAPHS = ['text', 'image', 'rerank'] as const;
+const CHOSEN_GRAPHS = ['text', 'image', 'rerank'] as const;
 export type Precisions = Readonly<Record<(typeof CHOSEN_GRAPHS)[number], GraphPrecision>>;
 
 export function samePrecision(precision: GraphPrecision): Precisions {

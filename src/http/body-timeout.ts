@@ -27,6 +27,6 @@ export function addBodyTimeout(app: FastifyInstance, bodyMs: number = TIMEOUTS.b
   });
 }
 
-export function isNdjson(contentType: string | undefined): boolean {
+function isNdjson(contentType: string | undefined): boolean {
   return /^application\/x-ndjson\s*(?:;|$)/i.test(contentType ?? '');
 }

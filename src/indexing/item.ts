@@ -27,7 +27,7 @@ export interface RejectedItem {
 }
 
 /** Bounds of one item that the schema cannot say by itself, because they count bytes and not characters. */
-export const ITEM_LIMITS = {
+const ITEM_LIMITS = {
   idBytes: 256,
   urlCharacters: 8192,
   titleBytes: 4096,

@@ -1,3 +1,4 @@
+import { dot } from '../core/dot.ts';
 import { type CoverrankError, failure, isFailure } from '../core/errors.ts';
 import type { CoverEncoder, CoverIndex, CrossEncoder, ImageFetcher, QueryEncoder } from '../core/ports.ts';
 import type { ImageTokens, Signals } from '../core/types.ts';
@@ -82,8 +83,4 @@ export function createPairScorer(deps: PairScorerDeps): PairScorer {
         ),
       ),
   };
-}
-
-function dot(a: Float32Array, b: Float32Array): number {
-  return a.reduce((sum, value, position) => sum + value * (b[position] ?? 0), 0);
 }

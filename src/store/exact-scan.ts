@@ -1,4 +1,5 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
+import { dot } from '../core/dot.ts';
 import type { CoverStore } from './cover-store.ts';
 
 /** Labels scored between two looks at the thread's messages: about a millisecond's worth. */
@@ -93,21 +94,4 @@ export function createBestScores<T>(k: number): BestScores<T> {
       return { items: kept.map(({ item }) => item), scores: kept.map(({ score }) => score) };
     },
   };
-}
-
-/** Four sums, since one would wait for itself at every step. */
-export function dot(a: Float32Array, b: Float32Array): number {
-  let sum0 = 0;
-  let sum1 = 0;
-  let sum2 = 0;
-  let sum3 = 0;
-  const whole = a.length - (a.length % 4);
-  for (let i = 0; i < whole; i += 4) {
-    sum0 += (a[i] as number) * (b[i] as number);
-    sum1 += (a[i + 1] as number) * (b[i + 1] as number);
-    sum2 += (a[i + 2] as number) * (b[i + 2] as number);
-    sum3 += (a[i + 3] as number) * (b[i + 3] as number);
-  }
-  for (let i = whole; i < a.length; i++) sum0 += (a[i] as number) * (b[i] as number);
-  return sum0 + sum1 + (sum2 + sum3);
 }

@@ -16,6 +16,7 @@ after(() => service.close());
 
 /** Every documented operation, as a request that is otherwise incomplete: it must not matter. */
 function operations() {
+  // The plugin types the document more loosely than what it writes.
   const document = service.app.swagger() as unknown as Document;
   return Object.entries(document.paths).flatMap(([path, methods]) =>
     Object.entries(methods).map(([method, operation]) => ({

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import fc from 'fast-check';
-import { createBestScores, dot } from '../../src/store/exact-scan.ts';
+import { createBestScores } from '../../src/store/exact-scan.ts';
 
 test('the best k are kept, and every tie with the last of them', () => {
   fc.assert(
@@ -19,13 +19,4 @@ test('the best k are kept, and every tie with the last of them', () => {
       for (const [i, item] of items.entries()) assert.equal(scores[item], kept[i]);
     }),
   );
-});
-
-test('the dot product of vectors of any length', () => {
-  for (let length = 0; length < 11; length++) {
-    const a = Float32Array.from({ length }, (_, i) => i + 1);
-    const b = Float32Array.from({ length }, (_, i) => 2 - i);
-    const expected = a.reduce((sum, value, i) => sum + value * (b[i] as number), 0);
-    assert.equal(dot(a, b), expected);
-  }
 });

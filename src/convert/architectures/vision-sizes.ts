@@ -42,7 +42,7 @@ export type VisionSizes = VitSizes | ResnetSizes;
 /** ViT-H/14, the one published ViT whose heads are not 64 wide. */
 const WIDE_VIT = { width: 1280, headWidth: 80 };
 
-export const RESNET_STAGES = [1, 2, 3, 4] as const;
+const RESNET_STAGES = [1, 2, 3, 4] as const;
 /** Pixels along one side that become one cell of the pool's grid. */
 const RESNET_STRIDE = 32;
 

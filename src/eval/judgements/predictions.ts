@@ -12,7 +12,7 @@ export interface Predictions {
 }
 
 /** Labels are 0 … this. */
-export const MAX_LABEL = 2;
+const MAX_LABEL = 2;
 
 /**
  * Reads predictions as CBVS-UniCLIP writes them: label, query, cover and score, a tab between each, a pair a line. Rows

@@ -1,5 +1,5 @@
 /** What can be wrong with a row of a file of judgements, and what is then done with it. */
-export const ROW_PROBLEMS = {
+const ROW_PROBLEMS = {
   missing_columns: { effect: 'left out', title: 'has too few columns or an empty one' },
   extra_columns: { effect: 'left out', title: 'has too many columns' },
   invalid_json: { effect: 'left out', title: 'is not a JSON object' },

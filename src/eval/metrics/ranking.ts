@@ -24,7 +24,7 @@ export interface PairCounts {
   readonly tied: number;
 }
 
-export const NDCG_DEPTHS = [1, 3, 5, 10] as const;
+const NDCG_DEPTHS = [1, 3, 5, 10] as const;
 
 /** Added to both sides of NDCG's ratio by the authors of CBVS, so that it is 1 where there is nothing to gain. */
 const NDCG_EPSILON = 1e-6;

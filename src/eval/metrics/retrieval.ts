@@ -29,7 +29,7 @@ export interface RetrievalEstimate {
  * Rank of each query's best positive; of equal scores the later item stands first, which is the order of the reversed
  * argsort that R2D2 and others rank by.
  */
-export function bestRanks(
+function bestRanks(
   queries: number,
   items: number,
   scoreRow: ScoreRow,

@@ -48,8 +48,8 @@ export interface Tuned {
   readonly calibration: (Calibration & CalibrationQuality & { readonly probabilities: Float64Array }) | null;
 }
 
-export const PRESENT = 'present weights';
-export const TUNED = 'tuned, held out';
+const PRESENT = 'present weights';
+const TUNED = 'tuned, held out';
 
 /**
  * Fits fusion weights to judgements, and says by cross-validation over queries what they gain on queries that they were

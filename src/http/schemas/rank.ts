@@ -37,7 +37,7 @@ export const FilterConditionSchema = Type.Unsafe<FilterCondition>({
   ],
 });
 
-export const FilterSchema = Type.Unsafe<Filter>(
+const FilterSchema = Type.Unsafe<Filter>(
   mapOf(refTo('FilterCondition'), {
     maxProperties: LIMITS.filterConditions,
     description: `Conditions on attributes; all must hold. At most ${LIMITS.filterNesting} times not in a row.`,

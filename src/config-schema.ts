@@ -13,6 +13,9 @@ const ApiKey = Type.Object(
     name: Type.String({ minLength: 1 }),
     hash: Type.String({ minLength: 1, description: 'As printed by `coverrank key`.' }),
     scopes: Type.Array(Type.Union([Type.Literal('rank'), Type.Literal('index'), Type.Literal('admin')])),
+    requests_per_minute: Type.Optional(
+      Type.Integer({ minimum: 0, description: 'In place of limits.requests_per_minute; 0: no limit.' }),
+    ),
   },
   { additionalProperties: false },
 );
@@ -32,6 +35,11 @@ const Limits = Type.Object(
     image_batch: integer(8, 1, 'Pictures in one batch of the image tower.'),
     image_max_bytes: integer(10 * 1024 * 1024, 1, 'Bytes of one picture.'),
     image_max_pixels: integer(25_000_000, 1, 'Pixels of one picture.'),
+    requests_per_minute: integer(
+      0,
+      0,
+      'Requests in a minute by one key, or by one address where no keys are needed; 0: no limit.',
+    ),
     query_cache: integer(10_000, 0, 'Query embeddings kept for repeated queries.'),
   },
   { default: {}, additionalProperties: false },
@@ -96,6 +104,10 @@ export const ConfigSchema = Type.Object(
     trust_proxy: Type.Array(Type.String(), {
       default: [],
       description: 'Addresses or CIDR of proxies whose X-Forwarded-For is believed.',
+    }),
+    cors_origins: Type.Array(Type.String(), {
+      default: [],
+      description: 'Origins such as https://search.example whose pages may call the service; none: only its own.',
     }),
     log_level: Type.Union(
       ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'].map((level) => Type.Literal(level)),

@@ -20,6 +20,7 @@ export const ERROR_CODES = {
   fetch_failed: { status: 422, title: 'The image could not be fetched', retryable: true },
   fetch_refused: { status: 422, title: 'The image is not to be had at its address', retryable: false },
   overloaded: { status: 429, title: 'Too many requests are waiting', retryable: true },
+  rate_limited: { status: 429, title: 'The caller made too many requests', retryable: true },
   headers_too_large: { status: 431, title: 'The headers are too large', retryable: false },
   cancelled: { status: 499, title: 'The client left', retryable: true },
   internal: { status: 500, title: 'Internal error', retryable: false },

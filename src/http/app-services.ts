@@ -40,11 +40,13 @@ export interface RerankServer {
 export interface AppConfig {
   readonly api_keys: readonly ApiKey[];
   readonly trust_proxy: readonly string[];
+  readonly cors_origins: readonly string[];
   readonly limits: {
     readonly rank_concurrency: number;
     readonly rank_queue: number;
     readonly index_concurrency: number;
     readonly index_queue: number;
     readonly image_max_bytes: number;
+    readonly requests_per_minute: number;
   };
 }

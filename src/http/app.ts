@@ -10,11 +10,14 @@ import type { AppConfig } from './app-services.ts';
 import { addAuthentication } from './auth.ts';
 import { addBodyCoding } from './body-coding.ts';
 import { addBodyTimeout } from './body-timeout.ts';
+import { addBrowserPolicy } from './browser-policy.ts';
 import { answerConnectionError } from './connection-errors.ts';
 import { addErrorHandler, sendProblem, toFailure } from './error-handler.ts';
+import { createKeyRing } from './key-ring.ts';
 import type { Lifecycle } from './lifecycle.ts';
 import { LIMITS, TIMEOUTS } from './limits.ts';
 import { addOpenApi, DOCS_PREFIX } from './openapi.ts';
+import { addRateLimit } from './rate-limit.ts';
 import { addIdentityHeaders, requestId, setIdentityHeaders, traceId } from './request-identity.ts';
 import { addRequestLog } from './request-log.ts';
 import type { AddRoute, App, RouteDeps } from './route.ts';
@@ -74,7 +77,13 @@ export async function createApp(lifecycle: Lifecycle, config: AppConfig, logger:
   addRequestLog(app);
   addRequestMetrics(app, telemetry);
   addNotFound(app);
-  addAuthentication(app, config.api_keys, DOCS_PREFIX);
+  await addBrowserPolicy(app, config.cors_origins);
+  const keys = createKeyRing(config.api_keys);
+  if (keys.outdated.length > 0) {
+    logger.warn({ event: 'outdated_keys', keys: keys.outdated }, 'keys stored as sha256: make new ones');
+  }
+  addAuthentication(app, keys, DOCS_PREFIX);
+  await addRateLimit(app, { keys: config.api_keys, requestsPerMinute: config.limits.requests_per_minute });
   addBodyCoding(app);
   addBodyTimeout(app);
   await addOpenApi(app, packageVersion());

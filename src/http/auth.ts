@@ -1,6 +1,7 @@
 import type { FastifyInstance } from 'fastify';
-import { type ApiKey, findKey, isKeyHash, type Scope } from '../core/api-key.ts';
+import type { Scope } from '../core/api-key.ts';
 import { failure } from '../core/errors.ts';
+import type { KeyRing } from './key-ring.ts';
 
 declare module 'fastify' {
   interface FastifyContextConfig {
@@ -22,12 +23,7 @@ const BEARER = /^Bearer +(\S+) *$/i;
  * Adds the one hook that asks for keys, and refuses to register a route that says neither its scope nor that it is
  * public. With no keys configured everybody may do everything; the server refuses to leave loopback like that.
  */
-export function addAuthentication(app: FastifyInstance, keys: readonly ApiKey[], publicPrefix: string): void {
-  for (const { name, hash } of keys) {
-    if (isKeyHash(hash)) continue;
-    throw failure('invalid_config', `The hash of the key "${name}" must be sha256: and 64 hex digits.`);
-  }
-
+export function addAuthentication(app: FastifyInstance, keys: KeyRing, publicPrefix: string): void {
   app.addHook('onRoute', (route) => {
     // Swagger UI registers its own static routes and has no way to give them a configuration.
     const isPublic = route.url === publicPrefix || route.url.startsWith(`${publicPrefix}/`);
@@ -40,9 +36,9 @@ export function addAuthentication(app: FastifyInstance, keys: readonly ApiKey[],
   app.decorateRequest('keyName', null);
   app.addHook('onRequest', async (request, reply) => {
     const { scope, public: isPublic } = request.routeOptions.config;
-    if (keys.length === 0 || isPublic === true || request.is404) return;
+    if (keys.isEmpty || isPublic === true || request.is404) return;
     const presented = BEARER.exec(request.headers.authorization ?? '')?.[1];
-    const key = presented === undefined ? undefined : findKey(presented, keys);
+    const key = presented === undefined ? undefined : await keys.find(presented);
     if (key === undefined) {
       reply.header('www-authenticate', 'Bearer realm="coverrank"');
       throw failure('unauthenticated', 'Send a valid key as `Authorization: Bearer <key>`.');

@@ -7,7 +7,15 @@ export async function exportOpenApi(): Promise<string> {
   const config = {
     api_keys: [],
     trust_proxy: [],
-    limits: { rank_concurrency: 1, rank_queue: 0, index_concurrency: 1, index_queue: 0, image_max_bytes: 1 },
+    cors_origins: [],
+    limits: {
+      rank_concurrency: 1,
+      rank_queue: 0,
+      index_concurrency: 1,
+      index_queue: 0,
+      image_max_bytes: 1,
+      requests_per_minute: 0,
+    },
   };
   const app = await createApp(createLifecycle(), config, pino({ level: 'silent' }));
   try {

@@ -102,7 +102,7 @@ declare module 'fastify' {
   }
 }
 
-const SHEDDING: readonly ErrorCode[] = ['overloaded', 'draining', 'unavailable', 'deadline_exceeded'];
+const SHEDDING: readonly ErrorCode[] = ['overloaded', 'rate_limited', 'draining', 'unavailable', 'deadline_exceeded'];
 
 /** One histogram entry per request, by route pattern so that ids do not become labels. */
 export function addRequestMetrics(app: FastifyInstance, telemetry: Telemetry): void {

@@ -53,7 +53,7 @@ test('a request that waits longer than its deadline is answered in time', async 
   }
 });
 
-test('an indexing stream holds its place until it ends, and a second one is refused before it is read', async () => {
+test('an indexing stream holds its place until it ends, and every other write is refused before it is read', async () => {
   const stream = httpRequest({
     port,
     path: '/index',
@@ -65,9 +65,15 @@ test('an indexing stream holds its place until it ends, and a second one is refu
   stream.write('{"id":"nobody","delete":true}\n');
   await answered;
 
-  const second = await service.call({ method: 'POST', url: '/index', payload: { items: [] } });
-  assert.equal(second.status, 429);
-  assert.ok(second.headers['retry-after']);
+  for (const write of [
+    { method: 'POST', url: '/index', payload: { items: [] } },
+    { method: 'DELETE', url: '/covers/nobody' },
+    { method: 'POST', url: '/snapshot' },
+  ] as const) {
+    const second = await service.call(write);
+    assert.equal(second.status, 429, write.url);
+    assert.ok(second.headers['retry-after']);
+  }
 
   const closed = new Promise<void>((resolve) => stream.once('close', () => resolve()));
   stream.destroy();

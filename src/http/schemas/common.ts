@@ -99,7 +99,7 @@ export type HealthPartBody = Static<typeof HealthPartSchema>;
 
 /** Codes that any route may answer with; those with a key, a body or services add theirs. */
 const ALWAYS = ['invalid_request', 'internal'] as const satisfies readonly ErrorCode[];
-const KEYED = ['unauthenticated', 'forbidden'] as const satisfies readonly ErrorCode[];
+const KEYED = ['unauthenticated', 'forbidden', 'rate_limited'] as const satisfies readonly ErrorCode[];
 const WORKING = ['unavailable', 'draining'] as const satisfies readonly ErrorCode[];
 const WITH_BODY = ['too_large', 'unsupported_media_type', 'request_timeout'] as const satisfies readonly ErrorCode[];
 

@@ -1,5 +1,5 @@
 import { failure } from '../../../core/errors.ts';
-import { clientSignal } from '../../client-signal.ts';
+import { clientSignal, holdPlace } from '../../client-signal.ts';
 import type { AddRoute } from '../../route.ts';
 import { answer, problems } from '../../schemas/common.ts';
 import { CoverParams, DeleteAnswer } from '../../schemas/covers.ts';
@@ -12,18 +12,18 @@ const schema = {
   params: CoverParams,
   response: {
     200: answer('The cover is gone.', DeleteAnswer),
-    ...problems({ codes: ['not_found', 'storage_full'] }),
+    ...problems({ codes: ['not_found', 'overloaded', 'storage_full'] }),
   },
 };
 
-export const addDeleteCover: AddRoute = (app, { lifecycle, telemetry }) => {
+export const addDeleteCover: AddRoute = (app, { lifecycle, gates, telemetry }) => {
   app.delete('/covers/:id', { schema, config: { scope: 'index', work: 'index' } }, async (request, reply) => {
     const { id } = request.params;
+    const { indexer } = lifecycle.services();
+    const signal = clientSignal(reply);
+    await holdPlace(gates.index, reply, signal);
     // The same way as /index takes, so that writes of one id keep their order.
-    const outcomes = lifecycle.services().indexer.index([{ id, delete: true }], {
-      signal: clientSignal(reply),
-      until: 'searchable',
-    });
+    const outcomes = indexer.index([{ id, delete: true }], { signal, until: 'searchable' });
     for await (const outcome of outcomes) {
       telemetry.indexed(outcome);
       if (outcome.error !== undefined) throw outcome.error;

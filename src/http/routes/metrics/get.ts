@@ -7,7 +7,7 @@ const schema = {
   summary: 'Metrics in the Prometheus text format',
   response: {
     200: { description: 'The metrics.', content: { 'text/plain': { schema: { type: 'string' } } } },
-    ...problemsFor(['unauthenticated', 'forbidden', 'internal']),
+    ...problemsFor(['unauthenticated', 'forbidden', 'rate_limited', 'internal']),
   },
 };
 

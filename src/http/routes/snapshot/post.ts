@@ -1,3 +1,4 @@
+import { clientSignal, holdPlace } from '../../client-signal.ts';
 import type { AddRoute } from '../../route.ts';
 import { answer, problems } from '../../schemas/common.ts';
 import { SnapshotAnswer } from '../../schemas/covers.ts';
@@ -7,13 +8,15 @@ const schema = {
   tags: ['operations'],
   summary: 'Save a consistent copy of the index',
   description: "Puts store and graph under the data folder's `snapshots/`; reads and writes go on meanwhile.",
-  response: { 200: answer('The copy.', SnapshotAnswer), ...problems({ codes: ['storage_full'] }) },
+  response: { 200: answer('The copy.', SnapshotAnswer), ...problems({ codes: ['overloaded', 'storage_full'] }) },
 };
 
-export const addSnapshot: AddRoute = (app, { lifecycle }) => {
-  app.post('/snapshot', { schema, config: { scope: 'admin' } }, async (request) => {
+export const addSnapshot: AddRoute = (app, { lifecycle, gates }) => {
+  app.post('/snapshot', { schema, config: { scope: 'admin', work: 'index' } }, async (request, reply) => {
+    const { index } = lifecycle.services();
+    await holdPlace(gates.index, reply, clientSignal(reply));
     request.raw.socket.setTimeout?.(0);
-    const { name, sequence, covers, bytes, createdAt } = await lifecycle.services().index.snapshot();
+    const { name, sequence, covers, bytes, createdAt } = await index.snapshot();
     return { request_id: request.id, name, sequence, covers, bytes, created_at: createdAt };
   });
 };

@@ -45,7 +45,11 @@ export function convertCommand(): Command {
     .option('--vision-model <name>', 'image tower that the weights must be, such as ViT-B-16')
     .option('--text-model <name>', 'text tower that the weights must be, such as RoBERTa-wwm-ext-base-chinese')
     .option('--vocab <file>', "the model's vocabulary, one piece a line; Chinese BERT's by default")
-    .option('--precision <type>', 'fp32 or int8, or each graph its own: text=int8,image=fp32,rerank=int8', 'fp32')
+    .option(
+      '--precision <type>',
+      'fp32, int8 (CPU) or fp16 (GPU), or each graph its own: text=int8,image=int8,rerank=fp16',
+      'fp32',
+    )
     .addOption(
       new Option('--token-bits <n>', 'bits of a number of the stored image tokens (default 8; R2D2: 16)').choices([
         '8',

@@ -40,7 +40,11 @@ function tritonCommand(): Command {
     .option('--queue-delay-us <n>', 'microseconds that a batch may wait for company', wholeNumber(0), 500)
     .option('--queue-timeout-ms <n>', 'milliseconds after which a waiting request is refused', wholeNumber(1), 1000)
     .option('--max-queued <n>', 'requests that may wait', wholeNumber(1), 256)
-    .option('--standard-operators', "leave out ONNX Runtime's own operators, for TensorRT; needs an fp32 bundle", false)
+    .option(
+      '--standard-operators',
+      "leave out ONNX Runtime's own operators, for TensorRT; not for an int8 bundle",
+      false,
+    )
     .action(async (flags: TritonFlags, command: Command) => {
       const { openBundle, openGraph } = await import('../services.ts');
       const bundle = await openBundle(flags.model ?? configuredReranker(command));

@@ -1,7 +1,7 @@
 import { failure } from '../core/errors.ts';
 
 /** Numbers that a graph computes with. */
-export type GraphPrecision = 'fp32' | 'int8';
+export type GraphPrecision = 'fp32' | 'fp16' | 'int8';
 
 /** Graphs whose precision may be chosen; preprocess is float32 always. `rerank` includes its float-token twin. */
 const CHOSEN_GRAPHS = ['text', 'image', 'rerank'] as const;
@@ -35,7 +35,6 @@ export function describePrecisions(precisions: Readonly<Partial<Record<string, s
 }
 
 function parsePrecision(text: string): GraphPrecision {
-  if (text === 'fp32' || text === 'int8') return text;
-  const reason = text === 'fp16' ? 'this version writes no fp16 graphs' : 'it is unknown';
-  throw failure('invalid_config', `--precision ${text} cannot be had: ${reason}. Use int8 or fp32.`);
+  if (text === 'fp32' || text === 'fp16' || text === 'int8') return text;
+  throw failure('invalid_config', `--precision ${text} is unknown: fp32, fp16 and int8 can be had.`);
 }

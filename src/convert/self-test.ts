@@ -15,10 +15,11 @@ const TEXT_PIECES = ['短', '视', '频', '封', '面', '上', '的', '文', '�
 
 /**
  * What another machine may differ by. int8 rounds to other steps where the processor sums in another order or
- * saturates, fp32 only in the last digits.
+ * saturates, fp16 is float32 with rounded weights where a processor lacks it, fp32 differs only in the last digits.
  */
 const TOLERANCES = {
   fp32: { min_cosine: 0.9999, max_signal_difference: 0.001 },
+  fp16: { min_cosine: 0.999, max_signal_difference: 0.02 },
   int8: { min_cosine: 0.98, max_signal_difference: 0.05 },
 } as const;
 
@@ -62,8 +63,8 @@ export async function recordSelfTest(
 }
 
 function tolerances({ families }: BundlePlan): (typeof TOLERANCES)[keyof typeof TOLERANCES] {
-  const isInt8 = families.some(({ graphs }) => graphs.some(({ precision }) => precision === 'int8'));
-  return isInt8 ? TOLERANCES.int8 : TOLERANCES.fp32;
+  const used = new Set(families.flatMap(({ graphs }) => graphs.map(({ precision }) => precision)));
+  return TOLERANCES[(['int8', 'fp16'] as const).find((precision) => used.has(precision)) ?? 'fp32'];
 }
 
 async function recordRerank(

@@ -57,7 +57,7 @@ test('each graph may have a precision of its own', async (t) => {
     Object.entries(graphs).map(([name, { precision }]) => `${name} ${precision}`),
     ['preprocess fp32', 'image fp32', 'text int8', 'rerank int8', 'rerank_float int8'],
   );
-  for (const precision of ['txt=int8', 'text=int4', 'image=fp16', 'text=']) {
+  for (const precision of ['txt=int8', 'text=int4', 'image=fp64', 'text=']) {
     const { code, stderr } = await coverrank(
       'convert',
       checkpoint,
@@ -71,7 +71,7 @@ test('each graph may have a precision of its own', async (t) => {
   }
 });
 
-test('the report says what int8 loses against fp32 on given texts and pictures', async (t) => {
+test('the report says what int8 and fp16 lose against fp32 on given texts and pictures', async (t) => {
   const folder = await temporaryFolder(t);
   const checkpoint = await writeGoldenCheckpoint(folder);
   const texts = join(folder, 'texts.txt');
@@ -87,6 +87,14 @@ test('the report says what int8 loses against fp32 on given texts and pictures',
   assert.deepEqual(Object.keys(loss['signals'] as object), ['cosine', 'ocr_presence', 'ocr_semantic', 'ocr_match']);
   assert.ok((loss['rank_correlation'] as number) > 0.5);
   assert.equal((await coverrank(...args, '--force')).code, 2);
+
+  const half = args.map((argument) => (argument === 'int8' ? 'text=fp16,image=fp16,rerank=fp16' : argument));
+  const second = await coverrank(...half, '--force', '--report-images', images, '--json');
+  assert.equal(second.code, 0, second.stderr);
+  const report = JSON.parse(second.stdout) as { precision: string; precision_loss: Record<string, unknown> };
+  assert.equal(report.precision, 'fp16');
+  const ofHalf = report.precision_loss['text_cosine'] as { mean: number; least: number };
+  assert.ok(ofHalf.least > 0.9999 && ofHalf.least < 1, String(ofHalf.least));
 });
 
 test('score gives the signals of R2D2 and the score of its authors', async (t) => {
@@ -156,7 +164,7 @@ test('wrong use ends with 2', async (t) => {
   const checkpoint = await writeGoldenCheckpoint(folder);
   for (const args of [
     ['convert', checkpoint],
-    ['convert', checkpoint, '--out', join(folder, 'out'), '--precision', 'fp16'],
+    ['convert', checkpoint, '--out', join(folder, 'out'), '--precision', 'fp64'],
     ['convert', checkpoint, '--out', join(folder, 'out'), '--precision', 'int4'],
     ['convert', checkpoint, '--out', join(folder, 'out'), '--vision-heads', '3'],
     ['convert', checkpoint, '--out', join(folder, 'out'), '--fusion', 'cosine'],

@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import type { GraphPrecision } from '../../src/convert/precision.ts';
 import {
   exportTriton,
   type TritonExportOptions,
@@ -15,14 +16,14 @@ export interface SmallBundle {
 }
 
 /** The golden R2D2 as a bundle in `folder`. */
-export async function r2d2Bundle(folder: string): Promise<SmallBundle> {
+export async function r2d2Bundle(folder: string, precision: GraphPrecision = 'fp32'): Promise<SmallBundle> {
   const dir = join(folder, 'r2d2');
-  const { manifest } = await convert(await writeR2d2(folder), dir, HEADS);
+  const { manifest } = await convert(await writeR2d2(folder), dir, { ...HEADS, precision });
   return { dir, manifest };
 }
 
 /** The golden model as a bundle in `folder`. */
-export async function goldenBundle(folder: string, precision: 'fp32' | 'int8' = 'fp32'): Promise<SmallBundle> {
+export async function goldenBundle(folder: string, precision: GraphPrecision = 'fp32'): Promise<SmallBundle> {
   const dir = join(folder, `mini-${precision}`);
   const { manifest } = await convert(await writeGoldenCheckpoint(folder), dir, { precision });
   return { dir, manifest };

@@ -1,5 +1,6 @@
 import type { BundleGraphName } from '../../core/bundle-format.ts';
 import { GraphBuilder } from '../onnx/graph.ts';
+import { withHalfPrecision } from '../onnx/half-precision.ts';
 import type { GraphPrecision } from '../precision.ts';
 import type { Tower } from '../towers/layers.ts';
 import { addPreprocessGraph, type PreprocessOptions } from '../towers/preprocess.ts';
@@ -17,7 +18,8 @@ export function graphBuilder(weights: WeightSource): BuildGraph {
   return (name, precision, add) => {
     const graph = new GraphBuilder(name);
     add({ graph, weights, precision });
-    return { name, precision, content: graph.content() };
+    const content = precision === 'fp16' ? withHalfPrecision(graph.content()) : graph.content();
+    return { name, precision, content };
   };
 }
 

@@ -1,5 +1,5 @@
 import type { Weight } from '../weights.ts';
-import { ATTRIBUTE_TYPE, DATA_TYPE, type ElementType } from './onnx-proto.ts';
+import { ATTRIBUTE_TYPE, DATA_TYPE, type ElementType, type OnnxAttribute, type OnnxNode } from './onnx-proto.ts';
 
 /** Name of a tensor inside a graph. */
 export type Value = string;
@@ -11,7 +11,7 @@ export interface Port {
   readonly shape: readonly (number | string)[];
 }
 
-export type TensorData = Float32Array | Int8Array | Uint8Array | Int32Array | BigInt64Array;
+export type TensorData = Float32Array | Uint16Array | Int8Array | Uint8Array | Int32Array | BigInt64Array;
 
 export interface Initializer {
   readonly name: string;
@@ -33,7 +33,9 @@ export interface GraphContent {
   readonly name: string;
   readonly inputs: readonly Port[];
   readonly outputs: readonly Port[];
-  readonly nodes: readonly Readonly<Record<string, unknown>>[];
+  readonly nodes: readonly OnnxNode[];
+  /** Values that must be computed in float32, whatever the graph's precision. */
+  readonly exact: ReadonlySet<Value>;
   readonly groups: readonly InitializerGroup[];
 }
 
@@ -55,7 +57,8 @@ export class GraphBuilder {
   readonly #name: string;
   readonly #inputs: Port[] = [];
   readonly #outputs: Port[] = [];
-  readonly #nodes: Readonly<Record<string, unknown>>[] = [];
+  readonly #nodes: OnnxNode[] = [];
+  readonly #exact = new Set<Value>();
   readonly #groups = new Map<string, InitializerGroup>();
   #values = 0;
 
@@ -78,6 +81,13 @@ export class GraphBuilder {
   add(operator: string, inputs: readonly Value[], attributes: Readonly<Record<string, Attribute>> = {}): Value {
     const output = this.#newValue(operator);
     this.#addNode(operator, inputs, [output], attributes);
+    return output;
+  }
+
+  /** The same for what loses too much in float16: probabilities, of which the best all come close to 1. */
+  addExact(operator: string, inputs: readonly Value[], attributes: Readonly<Record<string, Attribute>> = {}): Value {
+    const output = this.add(operator, inputs, attributes);
+    this.#exact.add(output);
     return output;
   }
 
@@ -136,6 +146,7 @@ export class GraphBuilder {
       inputs: this.#inputs,
       outputs: this.#outputs,
       nodes: this.#nodes,
+      exact: this.#exact,
       groups: [...this.#groups.values()],
     };
   }
@@ -177,7 +188,7 @@ function trimEnd(values: readonly Value[]): Value[] {
   return values.slice(0, last + 1);
 }
 
-function encodeAttribute(name: string, value: Attribute): Record<string, unknown> {
+function encodeAttribute(name: string, value: Attribute): OnnxAttribute {
   if (typeof value === 'string') return { name, type: ATTRIBUTE_TYPE.string, s: Buffer.from(value) };
   if (typeof value === 'number') return { name, type: ATTRIBUTE_TYPE.int, i: value };
   if ('float' in value) return { name, type: ATTRIBUTE_TYPE.float, f: value.float };

@@ -68,7 +68,7 @@ const SCHEMA: protobuf.INamespace = {
 };
 
 /** TensorProto.DataType */
-export const DATA_TYPE = { float32: 1, uint8: 2, int8: 3, int32: 6, int64: 7 } as const;
+export const DATA_TYPE = { float32: 1, uint8: 2, int8: 3, int32: 6, int64: 7, float16: 10 } as const;
 
 export type ElementType = keyof typeof DATA_TYPE;
 
@@ -117,6 +117,7 @@ export interface OnnxAttribute {
   readonly f?: number;
   readonly i?: number;
   readonly ints?: readonly number[];
+  readonly s?: Uint8Array;
 }
 
 export interface OnnxTensor {

@@ -120,7 +120,7 @@ function encodeInitializer(placed: Placed, dataFile: string): Record<string, unk
   };
 }
 
-const ELEMENT_BYTES = { float32: 4, uint8: 1, int8: 1, int32: 4, int64: 8 } as const;
+const ELEMENT_BYTES = { float32: 4, uint8: 1, int8: 1, int32: 4, int64: 8, float16: 2 } as const;
 
 function byteLength({ type, shape }: Initializer): number {
   return elementCount(shape) * ELEMENT_BYTES[type];

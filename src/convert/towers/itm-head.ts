@@ -97,10 +97,10 @@ function imageStack(tower: Tower, inputs: PairInputs, { heads, imageJointLayers:
   return x;
 }
 
-/** The probability of "match" as an output [P]; two classes are too few to be worth int8. */
+/** The probability of "match" as an output [P]; two classes are too few to be worth fewer bits. */
 function outputMatch(tower: Tower, state: Value, head: string, signal: string): void {
   const { graph, weights } = tower;
-  const product = graph.add('MatMul', [state, graph.weight(transposed(weights.get(`${head}.weight`)))]);
+  const product = graph.addExact('MatMul', [state, graph.weight(transposed(weights.get(`${head}.weight`)))]);
   const logits = addBias(tower, product, weights.get(`${head}.bias`));
   graph.output(probabilityOfSecondClass(tower, logits), signal, 'float32', ['P']);
 }

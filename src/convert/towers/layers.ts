@@ -99,7 +99,7 @@ export function outputEmbedding({ graph }: Tower, projected: Value, embeddingDim
 
 /** Softmax over the last dimension of [B, 1, 2] logits; the probability of class 1 as [B]. */
 export function probabilityOfSecondClass({ graph }: Tower, logits: Value): Value {
-  const probabilities = graph.add('Softmax', [logits], { axis: -1 });
+  const probabilities = graph.addExact('Softmax', [logits], { axis: -1 });
   const second = graph.add('Gather', [probabilities, graph.int64s([1])], { axis: 2 });
   return graph.add('Reshape', [second, graph.int64s([-1])]);
 }

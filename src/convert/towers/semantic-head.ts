@@ -54,7 +54,7 @@ export function addRerankGraph(tower: Tower, options: SemanticOptions): void {
   }
 
   const last = layerNorm(tower, t, 'ln_ocr_semantic', CLIP_EPSILON);
-  const logits = graph.add('MatMul', [last, graph.weight(weights.get('proj_ocr_semantic'))]);
+  const logits = graph.addExact('MatMul', [last, graph.weight(weights.get('proj_ocr_semantic'))]);
   graph.output(probabilityOfSecondClass(tower, logits), 'ocr_semantic', 'float32', ['P']);
 }
 

@@ -42,6 +42,6 @@ function addPresence(tower: Tower, tokens: Value, layers: number, heads: number)
   const prefix = 'ocr_presence_decoder.resblocks';
   const first = encoderBlocks(tower, tokens, { prefix, names: OPENAI_BLOCK, layers, heads, firstRowOnly: true });
   const normed = layerNorm(tower, first, 'ln_ocr_presence', CLIP_EPSILON);
-  const logits = tower.graph.add('MatMul', [normed, tower.graph.weight(tower.weights.get('proj_ocr_presence'))]);
+  const logits = tower.graph.addExact('MatMul', [normed, tower.graph.weight(tower.weights.get('proj_ocr_presence'))]);
   tower.graph.output(probabilityOfSecondClass(tower, logits), 'ocr_presence', 'float32', ['B']);
 }

@@ -79,10 +79,10 @@ async function writeModel(folder: string, name: string, options: TritonExportOpt
   if (described === undefined || manifest.rerank === null) {
     throw failure('invalid_bundle', `The bundle ${manifest.name} has no reranker.`);
   }
-  if (options.standardOperators && described.precision !== 'fp32') {
+  if (options.standardOperators && described.precision === 'int8') {
     throw failure(
       'invalid_config',
-      `--standard-operators needs an fp32 reranker, but that of ${manifest.name} is ${described.precision}. Convert the checkpoint with --precision fp32.`,
+      `--standard-operators needs an fp32 or fp16 reranker, but that of ${manifest.name} is int8. Convert the checkpoint with --precision rerank=fp16.`,
     );
   }
   const read = decodeModel(await readFile(join(dir, described.file)));
@@ -91,7 +91,9 @@ async function writeModel(folder: string, name: string, options: TritonExportOpt
   }
   const sharing: TextSharing = options.standardOperators ? 'per_pair' : 'unique';
   const pairs = withPairsOnly(read, described, { sharing, contextLength: manifest.rerank.context_length });
-  const model = options.standardOperators ? withStandardOperators(pairs.model) : pairs.model;
+  const model = options.standardOperators
+    ? withStandardOperators(pairs.model, described.precision === 'fp16')
+    : pairs.model;
   await writeFile(join(folder, '1', GRAPH_FILE), encodeModel(await copyWeights(model, dir, join(folder, '1'))));
   const parameters = { [SERVED_PARAMETERS.bundle]: manifest.name, [SERVED_PARAMETERS.hash]: manifest.hash };
   await writeFile(join(folder, 'config.pbtxt'), modelConfig(pairs, { ...options, name, parameters }));
@@ -163,7 +165,9 @@ function notesOn({ bundle, device, standardOperators }: TritonExportOptions): st
   const precision = bundle.manifest.graphs.rerank?.precision;
   return [
     ...(precision === 'int8' && device === 'gpu'
-      ? ['The reranker is int8, whose operators run on the CPU only: convert it with another --precision for a GPU.']
+      ? [
+          'The reranker is int8, whose operators run on the CPU only: convert it with --precision rerank=fp16 for a GPU.',
+        ]
       : []),
     ...(standardOperators
       ? [

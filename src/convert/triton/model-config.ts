@@ -27,7 +27,7 @@ const TRITON_TYPE: Readonly<Record<string, string>> = {
   int32: 'INT32',
   int64: 'INT64',
   uint8: 'UINT8',
-} satisfies Partial<Record<ElementType | 'float16', string>>;
+} satisfies Record<ElementType, string>;
 
 /**
  * A `config.pbtxt`, as Triton's model_config.proto defines it. The first dimension of every port is the batch's and

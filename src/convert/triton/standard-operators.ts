@@ -1,5 +1,7 @@
 import { failure } from '../../core/errors.ts';
+import { toHalf } from '../half-floats.ts';
 import { MICROSOFT } from '../onnx/graph.ts';
+import { HALF_OPERATORS } from '../onnx/half-precision.ts';
 import {
   ATTRIBUTE_TYPE,
   DATA_TYPE,
@@ -14,7 +16,10 @@ interface Steps {
   add(opType: string, input: readonly string[], attribute?: readonly OnnxAttribute[]): string;
   /** The same under the fused operator's own name of its output. */
   addAs(output: string, opType: string, input: readonly string[], attribute?: readonly OnnxAttribute[]): void;
+  /** A constant of the type that the operator computes in. */
   float(value: number): string;
+  /** The value in that type. */
+  asFloat(value: string): string;
   int64s(values: readonly number[]): string;
   /** Shape of a weight. */
   dims(name: string): readonly number[];
@@ -35,10 +40,10 @@ const DEFAULT_MASK_VALUE = -10_000;
 const QUICK_GELU_ALPHA = 1.702;
 
 /**
- * The same graph without ONNX Runtime's own operators, in float32, for compilers that know the standard ones alone.
- * Fails with `invalid_bundle` when the graph holds an operator that has no such form here.
+ * The same graph without ONNX Runtime's own operators, for compilers that know the standard ones alone. `isHalf` says
+ * that it is in mixed precision. Fails with `invalid_bundle` when the graph holds an operator that has no such form here.
  */
-export function withStandardOperators(model: OnnxModel): OnnxModel {
+export function withStandardOperators(model: OnnxModel, isHalf: boolean): OnnxModel {
   const { graph } = model;
   const weights = new Map(graph.initializer.map((tensor) => [tensor.name, tensor]));
   const constants = new Map<string, OnnxTensor>();
@@ -49,7 +54,8 @@ export function withStandardOperators(model: OnnxModel): OnnxModel {
       throw failure('invalid_bundle', `The rerank graph's ${node.opType} cannot be had in standard operators.`);
     }
     const lowered: OnnxNode[] = [];
-    lower(node, createSteps(node, lowered, constants, weights));
+    const type = isHalf && HALF_OPERATORS.has(node.opType) ? 'float16' : 'float32';
+    lower(node, createSteps(node, { type, nodes: lowered, constants, weights }));
     return lowered;
   });
   return {
@@ -61,12 +67,15 @@ export function withStandardOperators(model: OnnxModel): OnnxModel {
   };
 }
 
-function createSteps(
-  fused: OnnxNode,
-  nodes: OnnxNode[],
-  constants: Map<string, OnnxTensor>,
-  weights: ReadonlyMap<string, OnnxTensor>,
-): Steps {
+interface Lowered {
+  /** What the fused operator computes in. */
+  readonly type: 'float32' | 'float16';
+  readonly nodes: OnnxNode[];
+  readonly constants: Map<string, OnnxTensor>;
+  readonly weights: ReadonlyMap<string, OnnxTensor>;
+}
+
+function createSteps(fused: OnnxNode, { type, nodes, constants, weights }: Lowered): Steps {
   const push = (
     output: string,
     opType: string,
@@ -79,19 +88,21 @@ function createSteps(
     constants.set(name, { name, ...tensor });
     return name;
   };
+  const add: Steps['add'] = (opType, input, attribute = []) => {
+    const output = `${fused.name}_${nodes.length}_value`;
+    push(output, opType, input, attribute);
+    return output;
+  };
   return {
-    add(opType, input, attribute = []) {
-      const output = `${fused.name}_${nodes.length}_value`;
-      push(output, opType, input, attribute);
-      return output;
-    },
+    add,
     addAs: (output, opType, input, attribute = []) => push(output, opType, input, attribute),
     float: (value) =>
-      constant(`float_${value}`, {
+      constant(`${type}_${value}`, {
         dims: [],
-        dataType: DATA_TYPE.float32,
-        rawData: new Uint8Array(Float32Array.of(value).buffer),
+        dataType: DATA_TYPE[type],
+        rawData: new Uint8Array(constantOf(type, value).buffer),
       }),
+    asFloat: (value) => add('Cast', [value], [{ name: 'to', type: ATTRIBUTE_TYPE.int, i: DATA_TYPE[type] }]),
     int64s: (values) =>
       constant(`list_${values.join('_')}`, {
         dims: [values.length],
@@ -100,6 +111,11 @@ function createSteps(
       }),
     dims: (name) => weights.get(name)?.dims ?? [],
   };
+}
+
+function constantOf(type: Lowered['type'], value: number): Float32Array | Uint16Array {
+  const values = Float32Array.of(value);
+  return type === 'float32' ? values : toHalf(values, String(value));
 }
 
 /** y = x + bias; y * (1 + erf(y / √2)) / 2 */
@@ -149,7 +165,7 @@ function lowerFusedMatMul({ input: [a = '', b = ''], output: [out = ''], attribu
 
 /** softmax(q kᵀ / √d + mask) v per head, with the biases of the three projections added first. */
 function lowerAttention({ input, output: [out = ''], attribute }: OnnxNode, steps: Steps): void {
-  const { add, addAs, float, int64s } = steps;
+  const { add, addAs, float, asFloat, int64s } = steps;
   const [query = '', key = '', value = '', bias = '', padding = ''] = input;
   const { num_heads: heads = 0, mask_filter_value: maskValue = DEFAULT_MASK_VALUE } = numbersOf(attribute);
   const width = (steps.dims(bias)[0] ?? 0) / 3;
@@ -164,8 +180,7 @@ function lowerAttention({ input, output: [out = ''], attribute }: OnnxNode, step
   const scaled = add('Mul', [byHead(query, 0, [0, 2, 1, 3]), float((width / heads) ** -0.5)]);
   let scores = add('MatMul', [scaled, byHead(key, 1, [0, 2, 3, 1])]);
   if (padding !== '') {
-    const isToken = add('Cast', [padding], [{ name: 'to', type: ATTRIBUTE_TYPE.int, i: DATA_TYPE.float32 }]);
-    const isPadding = add('Sub', [float(1), isToken]);
+    const isPadding = add('Sub', [float(1), asFloat(padding)]);
     const masked = add('Unsqueeze', [add('Mul', [isPadding, float(maskValue)]), int64s([1, 2])]);
     scores = add('Add', [scores, masked]);
   }

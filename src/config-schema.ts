@@ -22,7 +22,11 @@ const ApiKey = Type.Object(
 
 const Limits = Type.Object(
   {
-    rank_concurrency: integer(64, 1, 'Requests to /rank, /score and /embed that are worked on at once.'),
+    rank_concurrency: integer(
+      0,
+      0,
+      'Requests to /rank, /score and /embed that are worked on at once; 0: four for each core, 8 to 64.',
+    ),
     rank_queue: integer(256, 0, 'Such requests that may wait; one more is answered 429.'),
     index_concurrency: integer(4, 1, 'Requests to /index that are worked on at once.'),
     index_queue: integer(16, 0, 'Such requests that may wait; one more is answered 429.'),

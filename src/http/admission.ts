@@ -3,16 +3,17 @@ import { failure } from '../core/errors.ts';
 
 /**
  * A gate lets `concurrency` requests work at once, makes `queue` more wait in order of arrival, and refuses the rest at
- * once with `overloaded`: a short queue keeps waiting times within deadlines, where a long one would only age requests.
+ * once with `overloaded`. So does it with those that would wait too long: refused on arrival they can go elsewhere,
+ * where a wait that ends at their deadline would have been for nothing.
  */
 export interface Gate {
   readonly running: number;
   readonly waiting: number;
   /**
-   * Waits for a place. Rejects with `overloaded` when the queue is full, `deadline_exceeded` or `cancelled` when the
-   * signal fires first.
+   * Waits for a place. Rejects with `overloaded` when the queue is full or, by what requests take now, would be longer
+   * than `patienceMs`; with `deadline_exceeded` or `cancelled` when the signal fires first.
    */
-  enter(signal: AbortSignal): Promise<Place>;
+  enter(signal: AbortSignal, patienceMs?: number): Promise<Place>;
   /** Calls the listener whenever nobody waits any more. */
   onQuiet(listener: () => void): void;
 }
@@ -33,7 +34,7 @@ export interface GateOptions {
   readonly yieldsTo?: Gate;
 }
 
-/** Share of the newest service time in the running mean that Retry-After is estimated from. */
+/** Share of the newest service time in the running mean that waits are estimated from. */
 const SMOOTHING = 0.1;
 const MAX_RETRY_AFTER_SECONDS = 60;
 
@@ -44,7 +45,7 @@ interface Waiter {
 export function createGate({ concurrency, queue, maxWaitMs, yieldsTo }: GateOptions): Gate {
   const waiters = new Set<Waiter>();
   let running = 0;
-  let meanServiceMs = 100;
+  let meanServiceMs = 0;
   const quietListeners: (() => void)[] = [];
 
   const mayStart = (): boolean =>
@@ -76,10 +77,11 @@ export function createGate({ concurrency, queue, maxWaitMs, yieldsTo }: GateOpti
     };
   };
 
-  const retryAfterSeconds = (): number => {
-    const seconds = ((waiters.size + 1) * meanServiceMs) / concurrency / 1000;
-    return Math.min(MAX_RETRY_AFTER_SECONDS, Math.max(1, Math.ceil(seconds)));
-  };
+  /** What one more request would have to wait: places are handed on at the rate of `concurrency` a service time. */
+  const expectedWaitMs = (): number => ((waiters.size + 1) * meanServiceMs) / concurrency;
+
+  const retryAfterSeconds = (): number =>
+    Math.min(MAX_RETRY_AFTER_SECONDS, Math.max(1, Math.ceil(expectedWaitMs() / 1000)));
 
   const refusal = () =>
     failure('overloaded', 'Too many requests are waiting.', { retryAfterSeconds: retryAfterSeconds() });
@@ -94,11 +96,11 @@ export function createGate({ concurrency, queue, maxWaitMs, yieldsTo }: GateOpti
     onQuiet(listener) {
       quietListeners.push(listener);
     },
-    async enter(signal) {
+    async enter(signal, patienceMs = Number.POSITIVE_INFINITY) {
       const enteredAt = performance.now();
       if (signal.aborted) throw abortFailure(signal);
       if (waiters.size === 0 && mayStart()) return take(enteredAt);
-      if (waiters.size >= queue) throw refusal();
+      if (waiters.size >= queue || expectedWaitMs() > patienceMs) throw refusal();
       return new Promise<Place>((resolve, reject) => {
         const stopWaiting = (): void => {
           waiters.delete(waiter);

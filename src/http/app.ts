@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import os from 'node:os';
 import { join } from 'node:path';
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
 import Fastify, { type FastifyBaseLogger, LogController } from 'fastify';
@@ -10,6 +11,7 @@ import type { AppConfig } from './app-services.ts';
 import { addAuthentication } from './auth.ts';
 import { addBodyCoding } from './body-coding.ts';
 import { addBodyTimeout } from './body-timeout.ts';
+import { createBrownOut } from './brown-out.ts';
 import { addBrowserPolicy } from './browser-policy.ts';
 import { answerConnectionError } from './connection-errors.ts';
 import { addErrorHandler, sendProblem, toFailure } from './error-handler.ts';
@@ -65,8 +67,9 @@ const ROUTES: readonly AddRoute[] = [
 export async function createApp(lifecycle: Lifecycle, config: AppConfig, logger: Logger): Promise<App> {
   const app = newFastify(config, logger);
   const gates = createGates(config);
-  const telemetry = createTelemetry(app, { version: packageVersion(), gates, lifecycle });
-  const deps: RouteDeps = { lifecycle, gates, telemetry, tasks: createTaskRegistry(), config };
+  const brownOut = createBrownOut();
+  const telemetry = createTelemetry(app, { version: packageVersion(), gates, brownOut, lifecycle });
+  const deps: RouteDeps = { lifecycle, gates, brownOut, telemetry, tasks: createTaskRegistry(), config };
 
   for (const schema of [ProblemSchema, HealthPartSchema, FilterConditionSchema, OutcomeSchema, TaskSchema]) {
     app.addSchema(schema);
@@ -126,7 +129,7 @@ function newFastify(config: AppConfig, logger: FastifyBaseLogger): App {
 }
 
 function createGates({ limits }: AppConfig): RouteDeps['gates'] {
-  const rank = createGate({ concurrency: limits.rank_concurrency, queue: limits.rank_queue });
+  const rank = createGate({ concurrency: limits.rank_concurrency || rankConcurrency(), queue: limits.rank_queue });
   const index = createGate({
     concurrency: limits.index_concurrency,
     queue: limits.index_queue,
@@ -134,6 +137,11 @@ function createGates({ limits }: AppConfig): RouteDeps['gates'] {
     yieldsTo: rank,
   });
   return { rank, index };
+}
+
+/** Enough to fill batches. More would wait inside the models, where nobody sees how long, instead of at the gate. */
+function rankConcurrency(): number {
+  return Math.min(64, Math.max(8, 4 * os.availableParallelism()));
 }
 
 function packageVersion(): string {

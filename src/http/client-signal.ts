@@ -29,9 +29,14 @@ export function workSignal(reply: FastifyReply, timeoutMs: number): AbortSignal 
   return deadline.signal;
 }
 
-/** Waits for a place and holds it until the answer is out or the client gone. */
-export async function holdPlace(gate: Gate, reply: FastifyReply, signal: AbortSignal): Promise<Place> {
-  const place = await gate.enter(signal);
+/** Waits for a place (see `Gate`) and holds it until the answer is out or the client gone. */
+export async function holdPlace(
+  gate: Gate,
+  reply: FastifyReply,
+  signal: AbortSignal,
+  patienceMs?: number,
+): Promise<Place> {
+  const place = await gate.enter(signal, patienceMs);
   if (reply.raw.destroyed) place.leave();
   reply.raw.once('finish', place.leave).once('close', place.leave);
   return place;

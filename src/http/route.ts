@@ -9,6 +9,7 @@ import type {
 import type { TaskRegistry } from '../indexing/tasks.ts';
 import type { Gate } from './admission.ts';
 import type { AppConfig } from './app-services.ts';
+import type { BrownOut } from './brown-out.ts';
 import type { Lifecycle } from './lifecycle.ts';
 import type { Telemetry } from './telemetry.ts';
 
@@ -25,6 +26,7 @@ export type App = FastifyInstance<
 export interface RouteDeps {
   readonly lifecycle: Lifecycle;
   readonly gates: { readonly rank: Gate; readonly index: Gate };
+  readonly brownOut: BrownOut;
   readonly telemetry: Telemetry;
   readonly tasks: TaskRegistry;
   readonly config: AppConfig;

@@ -5,6 +5,7 @@ import { type ErrorCode, isFailure } from '../core/errors.ts';
 import type { ItemOutcome } from '../indexing/index-job.ts';
 import type { Ranking } from '../ranking/rank.ts';
 import type { Gate } from './admission.ts';
+import type { BrownOut } from './brown-out.ts';
 import type { Lifecycle } from './lifecycle.ts';
 
 /** What the service tells about itself, in a registry of its own: two applications in one process do not mix. */
@@ -21,6 +22,7 @@ export interface Telemetry {
 export interface TelemetryDeps {
   readonly version: string;
   readonly gates: Readonly<Record<string, Gate>>;
+  readonly brownOut: BrownOut;
   readonly lifecycle: Lifecycle;
 }
 
@@ -29,7 +31,8 @@ const BUCKETS = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5
 const NANOSECONDS = 1e9;
 const LOOP_RESOLUTION_MS = 10;
 
-export function createTelemetry(app: FastifyInstance, { version, gates, lifecycle }: TelemetryDeps): Telemetry {
+export function createTelemetry(app: FastifyInstance, deps: TelemetryDeps): Telemetry {
+  const { version, gates, brownOut, lifecycle } = deps;
   const registry = new Registry();
   const registers = [registry];
   collectDefaultMetrics({ register: registry });
@@ -73,6 +76,7 @@ export function createTelemetry(app: FastifyInstance, { version, gates, lifecycl
   });
 
   addQueueGauges(registers, gates);
+  addBrownOutGauge(registers, brownOut);
   addIndexGauges(registers, lifecycle);
   addRerankServerMetrics(registers, lifecycle);
   addBuildInfo(registers, version, lifecycle);
@@ -128,6 +132,17 @@ function addQueueGauges(registers: Registry[], gates: Readonly<Record<string, Ga
         this.set({ class: name, state: 'running' }, gate.running);
         this.set({ class: name, state: 'waiting' }, gate.waiting);
       }
+    },
+  });
+}
+
+function addBrownOutGauge(registers: Registry[], brownOut: BrownOut): void {
+  new Gauge({
+    name: 'coverrank_rerank_share',
+    help: 'Share of the covers to rerank that the load leaves room for; 1 unless there is a standing queue.',
+    registers,
+    collect() {
+      this.set(brownOut.share);
     },
   });
 }

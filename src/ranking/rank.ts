@@ -11,6 +11,8 @@ export interface RankRequest {
   readonly topN: number;
   readonly recallK: number;
   readonly rerankK: number;
+  /** Share of the covers to rerank that the load leaves room for, 0 to 1; what is left out is told. Default: 1. */
+  readonly rerankShare?: number;
   readonly candidates?: readonly string[];
   readonly filter?: Filter;
   readonly deadlineMs: number;
@@ -86,7 +88,12 @@ export function createRanker({ queryEncoder, index, crossEncoder, weights }: Ran
         crossEncoder === undefined || rerankable.length === 0
           ? undefined
           : await rerank(
-              { query: request.query, ids: rerankable.map(({ cover }) => cover.id), deadline },
+              {
+                query: request.query,
+                ids: rerankable.map(({ cover }) => cover.id),
+                share: request.rerankShare ?? 1,
+                deadline,
+              },
               crossEncoder,
               index,
             );

@@ -8,6 +8,8 @@ export interface RerankJob {
   readonly query: string;
   /** Covers that have image tokens, best first by recall. */
   readonly ids: readonly string[];
+  /** Share of them that the load leaves room for, 0 to 1. Default: 1. */
+  readonly share?: number;
   readonly deadline: Deadline;
 }
 
@@ -21,15 +23,16 @@ export interface Reranked {
 const FINISH_MS = 2;
 
 /**
- * Scores covers chunk by chunk in recall order until all are done or what is left of the deadline cannot hold another
- * chunk. A chunk that fails or comes too late ends the work; what was scored before it stands, and `degraded` says why.
+ * Scores covers chunk by chunk in recall order until all that the load leaves room for are done or what is left of the
+ * deadline cannot hold another chunk. A chunk that fails or comes too late ends the work; what was scored before it stands, and `degraded` says why.
  */
 export async function rerank(job: RerankJob, crossEncoder: CrossEncoder, index: CoverIndex): Promise<Reranked> {
-  const { ids, deadline } = job;
+  const { ids: wanted, share = 1, deadline } = job;
+  const ids = wanted.slice(0, Math.ceil(wanted.length * share));
   const signals = new Map<string, Signals>();
   const stopped = (reason: DegradationReason): Reranked => ({
     signals,
-    degraded: { stage: 'rerank', reason, reranked: signals.size, wanted: ids.length },
+    degraded: { stage: 'rerank', reason, reranked: signals.size, wanted: wanted.length },
   });
 
   const query = crossEncoder.prepare(job.query);
@@ -53,7 +56,7 @@ export async function rerank(job: RerankJob, crossEncoder: CrossEncoder, index: 
       return stopped(reasonOf(error));
     }
   }
-  return { signals, degraded: undefined };
+  return ids.length < wanted.length ? stopped('overloaded') : { signals, degraded: undefined };
 }
 
 /** The largest chunk that is expected to finish in time; 0 when not even one pair is. */

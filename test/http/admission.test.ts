@@ -78,6 +78,24 @@ test('a wait has an end where the gate has one', async () => {
   await gate.enter(never);
 });
 
+test('who would wait longer than it can is refused at once, by what requests took so far', async (t) => {
+  let now = 0;
+  t.mock.method(performance, 'now', () => now);
+  const gate = createGate({ concurrency: 2, queue: 10 });
+  await assert.doesNotReject(gate.enter(never, 0), 'a free place needs no patience');
+  for (let round = 0; round < 100; round++) {
+    const place = await gate.enter(never);
+    now += 40;
+    place.leave();
+  }
+  await fill(gate, 1);
+  // Two places, 40 ms each: one is handed on every 20 ms.
+  void gate.enter(never, 21);
+  await assert.rejects(gate.enter(never, 39), (error) => isFailure(error, 'overloaded'));
+  void gate.enter(never, 41);
+  assert.deepEqual([gate.running, gate.waiting], [2, 2]);
+});
+
 test('a gate that yields starts one at a time while others wait at the one before it', async () => {
   const rank = createGate({ concurrency: 1, queue: 10 });
   const index = createGate({ concurrency: 4, queue: 10, yieldsTo: rank });

@@ -44,13 +44,36 @@ test('beyond the queue requests are refused with a time to come back; the rest a
   assert.equal((await rank('猫')).status, 200);
 });
 
-test('a request that waits longer than its deadline is answered in time', async () => {
+test('a request that would wait for most of its time is refused at once, or told that its time is over', async () => {
   const answers = await Promise.all([rank('久'), rank('急', 1), rank('急', 1)]);
   assert.equal(answers[0]?.status, 200);
-  for (const { status, body } of answers.slice(1)) {
-    assert.equal(status, 504);
-    assert.equal(body.code, 'deadline_exceeded');
+  for (const { status, body, headers } of answers.slice(1)) {
+    assert.ok(status === 429 || status === 504, `${status}`);
+    assert.equal(body.code, status === 429 ? 'overloaded' : 'deadline_exceeded');
+    assert.equal(headers['retry-after'] !== undefined, status === 429);
   }
+});
+
+test('where a queue stands fewer covers are reranked, and the answer and a metric say so', async () => {
+  const alone = (await rank('熊')).body.timings_ms.total;
+  // Three callers at one place: each waits for two others, which is more than a fifth of what it has.
+  const deadline = Math.ceil(Math.max(30, 8 * alone));
+  let losses: { stage: string; reason: string; reranked: number; wanted: number }[] = [];
+  await until(async () => {
+    const answers = await Promise.all([1, 2, 3].map((number) => rank(`熊 ${number}`, deadline)));
+    losses = answers.flatMap(({ body }) => body.degraded ?? []).filter(({ reason }) => reason === 'overloaded');
+    return losses.length > 0;
+  });
+  const [loss] = losses;
+  assert.equal(loss?.stage, 'rerank');
+  assert.equal(loss?.wanted, 8);
+  assert.ok(Number(loss?.reranked) >= 1 && Number(loss?.reranked) < 8);
+  const { text } = await service.call({ url: '/metrics' });
+  assert.match(text, /coverrank_degraded_total\{stage="rerank",reason="overloaded"\} [1-9]/);
+
+  const share = async () => /^coverrank_rerank_share (\S+)/m.exec((await service.call({ url: '/metrics' })).text)?.[1];
+  await until(async () => (await share()) === '1');
+  assert.deepEqual((await rank('熊')).body.degraded, []);
 });
 
 test('an indexing stream holds its place until it ends, and every other write is refused before it is read', async () => {

@@ -78,6 +78,17 @@ test('it stops before a chunk that the deadline cannot hold, and says how far it
   assert.deepEqual(degraded, { stage: 'rerank', reason: 'deadline_exceeded', reranked: 12, wanted: 20 });
 });
 
+test('only the share that the load leaves room for is scored, the best by recall, and the rest is told', async () => {
+  const deadline = manualDeadline(1000);
+  const { encoder, chunks } = crossEncoder({ deadline, expectedPairMs: 1 });
+  const { signals, degraded } = await rerank({ query: 'q', ids, share: 0.51, deadline }, encoder, indexWithout());
+  assert.deepEqual(chunks, [8, 3]);
+  assert.deepEqual([...signals.keys()], ids.slice(0, 11));
+  assert.deepEqual(degraded, { stage: 'rerank', reason: 'overloaded', reranked: 11, wanted: 20 });
+  const one = await rerank({ query: 'q', ids: ['7'], share: 0.01, deadline }, encoder, indexWithout());
+  assert.deepEqual([one.signals.size, one.degraded], [1, undefined]);
+});
+
 test('a chunk that takes longer than expected is lost, the ones before it stand', async () => {
   const deadline = manualDeadline(100);
   const { encoder } = crossEncoder({ deadline, expectedPairMs: 1, realPairMs: 9 });

@@ -24,7 +24,10 @@ const schema = {
   },
 };
 
-export const addRank: AddRoute = (app, { lifecycle, gates, telemetry }) => {
+/** Share of its time that a request may be expected to wait; one that would wait longer is refused at once. */
+const PATIENCE = 0.5;
+
+export const addRank: AddRoute = (app, { lifecycle, gates, brownOut, telemetry }) => {
   app.post(
     '/rank',
     {
@@ -37,8 +40,10 @@ export const addRank: AddRoute = (app, { lifecycle, gates, telemetry }) => {
       const wanted = parseRank(request.body);
       const { ranker } = lifecycle.services();
       const client = clientSignal(reply);
-      const { queuedMs } = await holdPlace(gates.rank, reply, workSignal(reply, remaining()));
-      const ranking = await ranker.rank({ ...wanted, deadlineMs: remaining() }, client);
+      const timeLeft = remaining();
+      const { queuedMs } = await holdPlace(gates.rank, reply, workSignal(reply, timeLeft), PATIENCE * timeLeft);
+      const rerankShare = brownOut.admit(queuedMs / timeLeft);
+      const ranking = await ranker.rank({ ...wanted, rerankShare, deadlineMs: remaining() }, client);
       const timings = fullTimings(ranking.timingsMs, queuedMs, reply.elapsedTime);
       telemetry.ranked(ranking, queuedMs);
       reply.header('server-timing', serverTiming(timings));

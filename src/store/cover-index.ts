@@ -167,7 +167,7 @@ function assemble(
       return { durable, searchable };
     },
     status,
-    snapshot: () => maintenance.snapshot(() => writeSnapshot({ paths, store, about })),
+    snapshot: () => maintenance.snapshot(() => writeSnapshot({ paths, about })),
     rebuild: () => maintenance.rebuild('it was asked for'),
     close() {
       closing ??= close();

@@ -1,6 +1,12 @@
-import { type Database, open, type RootDatabase } from 'lmdb';
 import type { Thumbnail } from '../core/types.ts';
-import { demandLmdbFile } from './lmdb-file.ts';
+import { demandLmdbFile } from './lmdb/lmdb-file.ts';
+import {
+  type DatabaseByBytes,
+  type DatabaseByNumber,
+  databaseByBytes,
+  databaseByNumber,
+  openLmdb,
+} from './lmdb/open-lmdb.ts';
 import {
   decodeCover,
   decodeCoverLabel,
@@ -60,15 +66,14 @@ const SEQUENCE_KEY = Buffer.from('sequence');
  */
 export function openCoverStore(path: string) {
   demandLmdbFile(path);
-  // With overlappingSync a commit would be visible before it is on disk.
-  const env = open({ path, noSubdir: true, overlappingSync: false, encoding: 'binary', maxDbs: 8 });
-  const covers = byBytes(env, 'covers');
-  const meta = byBytes(env, 'meta');
-  const labels = byNumber(env, 'labels');
-  const embeddings = byNumber(env, 'embeddings');
-  const tokens = byNumber(env, 'tokens');
-  const thumbnails = byNumber(env, 'thumbnails');
-  const log = byNumber(env, 'log');
+  const env = openLmdb(path);
+  const covers = databaseByBytes(env, 'covers');
+  const meta = databaseByBytes(env, 'meta');
+  const labels = databaseByNumber(env, 'labels');
+  const embeddings = databaseByNumber(env, 'embeddings');
+  const tokens = databaseByNumber(env, 'tokens');
+  const thumbnails = databaseByNumber(env, 'thumbnails');
+  const log = databaseByNumber(env, 'log');
   let embeddingView: Float32Array = new Float32Array(0);
   let embeddingSource: ArrayBufferLike | undefined;
 
@@ -188,25 +193,13 @@ export function openCoverStore(path: string) {
       return old.length;
     },
 
-    /** Writes a consistent, compacted copy to the file `target` while writes go on. */
-    async copyTo(target: string): Promise<void> {
-      await env.backup(target, true);
-    },
     async close(): Promise<void> {
       await env.close();
     },
   };
 }
 
-function byBytes(env: RootDatabase, name: string): Database<Buffer, Buffer> {
-  return env.openDB<Buffer, Buffer>({ name, encoding: 'binary', keyEncoding: 'binary' });
-}
-
-function byNumber(env: RootDatabase, name: string): Database<Buffer, number> {
-  return env.openDB<Buffer, number>({ name, encoding: 'binary', keyEncoding: 'uint32' });
-}
-
-function entries(database: Database<Buffer, Buffer> | Database<Buffer, number>): number {
+function entries(database: DatabaseByBytes | DatabaseByNumber): number {
   return (database.getStats() as { entryCount: number }).entryCount;
 }
 
@@ -214,8 +207,8 @@ function entries(database: Database<Buffer, Buffer> | Database<Buffer, number>):
  * The value in LMDB's reused buffer, overwritten by the next read. Its `length` is the value's, but what looks at the
  * memory itself (`subarray`, `set`, an iteration) sees the whole buffer.
  */
-function fastBytes<K extends Buffer | number>(database: Database<Buffer, K>, key: K): Buffer | undefined {
-  return database.getBinaryFast(key);
+function fastBytes(database: DatabaseByBytes | DatabaseByNumber, key: Buffer | number): Buffer | undefined {
+  return database.getBinaryFast(key as never);
 }
 
 function asBuffer(bytes: Uint8Array): Buffer {

@@ -1,5 +1,6 @@
 import { createHash, randomUUID } from 'node:crypto';
 import { mkdirSync, realpathSync } from 'node:fs';
+import { readdir } from 'node:fs/promises';
 import { createServer, type Server } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -26,6 +27,16 @@ export function dataDirPaths(root: string): DataDirPaths {
     graph: join(root, 'graph'),
     snapshots: join(root, 'snapshots'),
   };
+}
+
+/** Names of the LMDB files in a data folder: the covers, and whatever else keeps its records there. */
+export async function lmdbFiles(root: string): Promise<string[]> {
+  const entries = await readdir(root, { withFileTypes: true });
+  return entries.filter((entry) => entry.isFile() && isLmdbName(entry.name)).map(({ name }) => name);
+}
+
+export function isLmdbName(name: string): boolean {
+  return /^[a-z][a-z0-9-]*\.lmdb$/.test(name);
 }
 
 export interface DataDirLock {

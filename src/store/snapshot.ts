@@ -4,9 +4,10 @@ import { copyFile, mkdir, readdir, readFile, rename, rm, rmdir } from 'node:fs/p
 import { basename, dirname, join } from 'node:path';
 import { failure } from '../core/errors.ts';
 import type { SnapshotInfo } from '../core/ports.ts';
-import { type CoverStore, openCoverStore, type StoreAbout } from './cover-store.ts';
-import { DATA_FORMAT, type DataDirPaths, dataDirPaths } from './data-dir.ts';
+import { openCoverStore, type StoreAbout } from './cover-store.ts';
+import { DATA_FORMAT, type DataDirPaths, dataDirPaths, isLmdbName, lmdbFiles } from './data-dir.ts';
 import { digest, readGraphManifest, sync, writeDurably } from './graph-snapshot.ts';
+import { copyLmdbFile, removeLock } from './lmdb/open-lmdb.ts';
 
 /**
  * A copy of a data folder: the same files in the same places, and `snapshot.json` with the checksum of each. It is
@@ -23,23 +24,23 @@ const MANIFEST = 'snapshot.json';
 const UNFINISHED = 'unfinished-';
 
 /**
- * Copies store and graph under the data folder's `snapshots/` while writes go on. The graph must not be saved, nor the
- * log trimmed, meanwhile.
+ * Copies the folder's LMDB files and the graph under the data folder's `snapshots/` while writes go on. The graph must
+ * not be saved, nor the log trimmed, meanwhile.
  */
 export async function writeSnapshot(source: {
   readonly paths: DataDirPaths;
-  readonly store: CoverStore;
   readonly about: StoreAbout;
 }): Promise<SnapshotInfo> {
-  const { paths, store, about } = source;
+  const { paths, about } = source;
   await mkdir(paths.snapshots, { recursive: true });
   await removeUnfinished(paths.snapshots);
   const folder = join(paths.snapshots, `${UNFINISHED}${randomBytes(6).toString('hex')}`);
   const copy = dataDirPaths(folder);
   try {
     await mkdir(copy.graph, { recursive: true });
-    await store.copyTo(copy.store);
-    const files = [basename(copy.store), ...(await copyGraph(paths, copy))];
+    const databases = await lmdbFiles(paths.root);
+    for (const file of databases) await copyLmdbFile(join(paths.root, file), join(folder, file));
+    const files = [...databases, ...(await copyGraph(paths, copy))];
     const { sequence, covers } = await readCopy(copy);
     const digests = await Promise.all(files.map(async (file) => [file, await digest(join(folder, file))] as const));
     const createdAt = new Date().toISOString();
@@ -112,7 +113,7 @@ async function copyGraph(paths: DataDirPaths, copy: DataDirPaths): Promise<strin
   if (manifest === undefined) return [];
   const names = ['manifest.json', ...(manifest.file === null ? [] : [manifest.file])];
   for (const name of names) await copyFile(join(paths.graph, name), join(copy.graph, name));
-  return names.map((name) => join(basename(copy.graph), name));
+  return names.map((name) => `${basename(copy.graph)}/${name}`);
 }
 
 async function readCopy(copy: DataDirPaths): Promise<{ readonly sequence: number; readonly covers: number }> {
@@ -121,7 +122,7 @@ async function readCopy(copy: DataDirPaths): Promise<{ readonly sequence: number
     return { sequence: store.lastSequence(), covers: store.counts().covers };
   } finally {
     await store.close();
-    await rm(`${copy.store}-lock`, { force: true });
+    await removeLock(copy.store);
   }
 }
 
@@ -142,7 +143,7 @@ async function readManifest(snapshotDir: string): Promise<SnapshotManifest> {
   }
   // What the manifest names is copied; it must not lead out of the folders.
   for (const file of Object.keys(manifest.files ?? {})) {
-    if (!/^(covers\.lmdb|graph\/(manifest\.json|graph-\d+-[0-9a-f]+\.bin))$/.test(file)) {
+    if (!isLmdbName(file) && !/^graph\/(manifest\.json|graph-\d+-[0-9a-f]+\.bin)$/.test(file)) {
       throw failure('corrupt_data', `The snapshot's ${MANIFEST} names the file ${file}, which no snapshot has.`);
     }
   }

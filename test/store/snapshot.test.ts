@@ -3,6 +3,7 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 
 import { join } from 'node:path';
 import test from 'node:test';
 import { isFailure } from '../../src/core/errors.ts';
+import { databaseByBytes, openLmdb } from '../../src/store/lmdb/open-lmdb.ts';
 import { restoreSnapshot } from '../../src/store/snapshot.ts';
 import { verifyDataDir } from '../../src/store/verify.ts';
 import {
@@ -48,6 +49,28 @@ test('a snapshot taken while writes go on is restored as it was', async (t) => {
   // The copy goes its own way.
   await writeAll(copy, late);
   assert.equal(copy.status().covers, info.covers + 100);
+});
+
+test('what else keeps an LMDB file in the folder is carried, as it was after its last commit', async (t) => {
+  const folder = temporaryFolder(t);
+  const dataDir = join(folder, 'data');
+  const index = await openForTest(t, dataDir);
+  const other = openLmdb(join(dataDir, 'judgements.lmdb'));
+  const judgements = databaseByBytes(other, 'judgements');
+  const put = (key: string): void => void judgements.putSync(Buffer.from(key), Buffer.from('relevant'));
+  put('query');
+  const { name } = await index.snapshot();
+  put('late');
+  await other.close();
+
+  const restored = join(folder, 'restored');
+  await restoreSnapshot(join(dataDir, 'snapshots', name), restored);
+  const copy = openLmdb(join(restored, 'judgements.lmdb'));
+  const copied = databaseByBytes(copy, 'judgements');
+  assert.equal(copied.get(Buffer.from('query'))?.toString(), 'relevant');
+  assert.equal(copied.get(Buffer.from('late')), undefined);
+  await copy.close();
+  assert.deepEqual((await verifyDataDir(restored)).problems, []);
 });
 
 test('a damaged snapshot is refused, and a folder that holds something too', async (t) => {

@@ -8,40 +8,49 @@ import { createInterface } from 'node:readline';
 /** A service that was started for this run. */
 export interface StartedService {
   readonly url: string;
-  /** Ends it and removes its data. */
+  /** Ends it and removes its data, unless they lie in a folder that was given. */
   stop(): Promise<void>;
+}
+
+export interface ServiceOptions {
+  /** A folder that is kept; without it an empty one is made and removed again. */
+  readonly dataDir?: string;
+  /** Other settings as flags of `coverrank serve`: `['--model', folder]`. */
+  readonly flags?: readonly string[];
+  readonly readyWithinMs?: number;
 }
 
 const READY_WITHIN_MS = 60_000;
 const STOP_WITHIN_MS = 20_000;
 
 /**
- * Starts `coverrank serve` on a free port with an empty data folder of its own; other settings come from the
- * environment as ever. Fails with the end of its log when it does not get ready.
+ * Starts `coverrank serve` on a free port; settings that are not given come from the environment as ever. Fails with the
+ * end of its log when it does not get ready.
  */
-export async function startService(cliFile: string): Promise<StartedService> {
-  const dataDir = await mkdtemp(join(tmpdir(), 'coverrank-loadtest-'));
-  const child = spawn(process.execPath, [cliFile, 'serve', '--port', '0', '--data-dir', dataDir], {
+export async function startService(cliFile: string, options: ServiceOptions = {}): Promise<StartedService> {
+  const { flags = [], readyWithinMs = READY_WITHIN_MS } = options;
+  const dataDir = options.dataDir ?? (await mkdtemp(join(tmpdir(), 'coverrank-loadtest-')));
+  const child = spawn(process.execPath, [cliFile, 'serve', '--port', '0', '--data-dir', dataDir, ...flags], {
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   const stop = async (): Promise<void> => {
     await end(child);
-    await rm(dataDir, { recursive: true, force: true });
+    if (options.dataDir === undefined) await rm(dataDir, { recursive: true, force: true });
   };
   try {
-    return { url: await listeningUrl(child), stop };
+    return { url: await listeningUrl(child, readyWithinMs), stop };
   } catch (error) {
     await stop();
     throw error;
   }
 }
 
-async function listeningUrl(child: ChildProcess): Promise<string> {
+async function listeningUrl(child: ChildProcess, readyWithinMs: number): Promise<string> {
   const { stdout, stderr } = child;
   if (stdout === null || stderr === null) throw new Error('The service was started without pipes.');
   const lastLines: string[] = [];
   return new Promise((resolve, reject) => {
-    const timer = setTimeout(() => giveUp(`is not ready after ${READY_WITHIN_MS / 1000} s`), READY_WITHIN_MS);
+    const timer = setTimeout(() => giveUp(`is not ready after ${readyWithinMs / 1000} s`), readyWithinMs);
     const giveUp = (what: string): void => {
       clearTimeout(timer);
       reject(new Error(`The service ${what}. Its last lines:\n${lastLines.join('\n')}`));

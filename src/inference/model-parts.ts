@@ -33,23 +33,27 @@ const KINDS: Readonly<Record<PartName, PartKind>> = {
   rerank: { title: 'cross-encoder', graphs: ['rerank'], background: false, defaultThreads: allCores },
 };
 
+/** How the named part is run: threads as configured or by the machine, and whether ranking goes first. */
+export function partSetup(name: PartName, threads: PartOptions['threads']) {
+  const { background, defaultThreads } = KINDS[name];
+  return { background, threads: threads[name] || defaultThreads(os.availableParallelism()) };
+}
+
 /** Starts the named parts side by side; when one cannot be started the others are closed again. */
 export async function startParts<N extends PartName>(
   bundle: Bundle,
   names: readonly N[],
   { threads, device, onDeath }: PartOptions,
 ): Promise<Readonly<Record<N, ModelPart>>> {
-  const cores = os.availableParallelism();
   const started = await Promise.allSettled(
     names.map((name) => {
-      const { title, graphs, background, defaultThreads } = KINDS[name];
+      const { title, graphs } = KINDS[name];
       return startModelPart({
         name: title,
         bundle,
         graphs,
-        threads: threads[name] || defaultThreads(cores),
+        ...partSetup(name, threads),
         device,
-        background,
         onDeath: (error) => onDeath?.(title, error),
       });
     }),

@@ -1,7 +1,7 @@
-import os from 'node:os';
 import { failure } from '../core/errors.ts';
 import type { GraphSession, Tensor, TensorMap } from '../core/ports.ts';
 import { moved, serveThread } from '../core/thread.ts';
+import { workInBackground } from './priority.ts';
 import { type Device, loadGraph } from './session.ts';
 
 /** A worker thread that owns the graphs of one model part. Loading and running block it and nobody else. */
@@ -35,11 +35,8 @@ export type ModelThreadMethods = {
   preprocess(request: { images: readonly RgbImage[] }): Promise<Tensor>;
 };
 
-const BACKGROUND_NICENESS = 10;
-
 await serveThread<ModelThreadData>(async ({ graphs, threads, device, background }) => {
-  // On Linux priorities belong to threads, and those that ONNX Runtime starts below inherit this one's.
-  if (background && process.platform === 'linux') os.setPriority(BACKGROUND_NICENESS);
+  if (background) workInBackground();
 
   const loaded = new Map<string, GraphSession>();
   for (const [name, file] of Object.entries(graphs)) {

@@ -1,0 +1,82 @@
+import { join } from 'node:path';
+import { packageRoot } from '../../../src/core/package-root.ts';
+import { openBundle } from '../../../src/inference/bundle.ts';
+import { indexCovers, readSampleCovers } from '../../covers.ts';
+import { parseEventLoopDelay } from '../../metrics.ts';
+import { createQueryTexts } from '../query-texts.ts';
+import type { OpenRow, Row } from '../row.ts';
+import { type Served, serve } from '../served.ts';
+
+const RERANKED = { topN: 10, recallK: 100, rerankK: 50, deadlineMs: 10_000 } as const;
+const RECALLED = { ...RERANKED, rerankK: 0 } as const;
+const RERANK_CONNECTIONS = 4;
+const RECALL_CONNECTIONS = 8;
+const COVERS = 64;
+
+/** How long the main thread keeps its callers waiting while text tower, reranker, image tower and graph are all busy. */
+export const eventLoopRow: Row = {
+  name: 'event-loop',
+  figures: [
+    {
+      id: 'event-loop-delay',
+      title: 'event-loop delay p99 with all workers saturated',
+      unit: 'ms',
+      better: 'lower',
+      goal: 10,
+    },
+  ],
+  async open(bench) {
+    const folder = await bench.bundle('int8');
+    const nextQuery = await createQueryTexts(await openBundle(folder), 4);
+    const covers = (await readSampleCovers(join(packageRoot, 'index', 'samples'))).slice(0, COVERS);
+    const served = await serve({ flags: ['--model', folder] }, nextQuery);
+    try {
+      await indexCovers(served.client, covers);
+    } catch (error) {
+      await served.stop();
+      throw error;
+    }
+    return {
+      async round() {
+        const { loadSeconds } = bench.durations;
+        await eventLoopDelay(served);
+        const endsAt = performance.now() + loadSeconds * 1000;
+        let pictures = 0;
+        const keepIndexing = async (): Promise<void> => {
+          while (performance.now() < endsAt) {
+            const again = covers.slice(0, 8).map((cover) => ({ ...cover, if_changed: false }));
+            await indexCovers(served.client, again);
+            pictures += again.length;
+          }
+        };
+        const [reranked, recalled] = await Promise.all([
+          served.saturated(RERANKED, RERANK_CONNECTIONS, loadSeconds),
+          served.saturated(RECALLED, RECALL_CONNECTIONS, loadSeconds),
+          keepIndexing(),
+        ]);
+        const delay = await eventLoopDelay(served);
+        return {
+          'event-loop-delay': {
+            value: delay.p99,
+            parts: {
+              p50_ms: delay.p50,
+              max_ms: delay.max,
+              reranked_per_second: reranked.rank.throughputPerSecond,
+              recalled_per_second: recalled.rank.throughputPerSecond,
+              pictures_per_second: pictures / loadSeconds,
+            },
+          },
+        };
+      },
+      close: () => served.stop(),
+    } satisfies OpenRow;
+  },
+};
+
+/** Counted by the service from the last time it was asked. */
+async function eventLoopDelay({ client }: Served) {
+  const { body } = await client.get('/metrics');
+  const delay = parseEventLoopDelay(body);
+  if (delay === null) throw new Error('/metrics does not tell the event-loop delay.');
+  return delay;
+}

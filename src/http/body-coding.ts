@@ -18,15 +18,12 @@ export function addBodyCoding(app: FastifyInstance): void {
     const charset = CHARSET.exec(headers['content-type'] ?? '')?.[1] ?? 'utf-8';
     if (!UTF8.has(charset.toLowerCase())) throw failure('unsupported_media_type', 'Send the body in UTF-8.');
   });
-  addJsonParser(app, 'error');
+  addJsonParser(app);
 }
 
-/**
- * Parses JSON bodies, and refuses those whose bytes are no UTF-8. With `poisoning` `ignore` a `__proto__` inside is a
- * field like any other, for routes that check every part by itself.
- */
-export function addJsonParser(app: FastifyInstance, poisoning: 'error' | 'ignore'): void {
-  const parse = app.getDefaultJsonParser(poisoning, poisoning);
+/** Parses JSON bodies, and refuses those whose bytes are no UTF-8 and those that would set a prototype. */
+function addJsonParser(app: FastifyInstance): void {
+  const parse = app.getDefaultJsonParser('error', 'error');
   app.removeContentTypeParser('application/json');
   app.addContentTypeParser<Buffer>('application/json', { parseAs: 'buffer' }, (request, bytes, done) => {
     let text: string;

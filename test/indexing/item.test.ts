@@ -138,3 +138,19 @@ test('no JSON value makes it throw', () => {
     }),
   );
 });
+
+test('base64 is taken when it is what encoding the same bytes would give, and only then', () => {
+  const takes = (text: string): boolean => 'source' in parseItem({ id: 'a', image_base64: text });
+  fc.assert(
+    fc.property(fc.uint8Array({ minLength: 1, maxLength: 40 }), (bytes) => {
+      assert.ok(takes(Buffer.from(bytes).toString('base64')));
+    }),
+  );
+  const alphabet = [...'AZaz09+/=-_ \n*\u00e9\u0141\u732b'];
+  fc.assert(
+    fc.property(fc.string({ unit: fc.constantFrom(...alphabet), minLength: 1, maxLength: 12 }), (text) => {
+      assert.equal(takes(text), Buffer.from(text, 'base64').toString('base64') === text, JSON.stringify(text));
+    }),
+    { numRuns: 5000 },
+  );
+});

@@ -1,5 +1,5 @@
 import { type Static, Type } from 'typebox';
-import { ItemSchema } from '../../indexing/item.ts';
+import { type IndexItem, ItemSchema, type RejectedItem } from '../../indexing/item.ts';
 import { LIMITS } from '../limits.ts';
 import { ItemProblemSchema, RequestId, strict } from './common.ts';
 
@@ -14,9 +14,9 @@ export const IndexBody = strict(
   { examples: [{ items: [{ id: 'v1', image_url: 'https://img.example.com/v1.jpg', title: '红烧肉' }] }] },
 );
 
-/** What the body must be for the request as a whole to be valid; each item is checked by itself and fails by itself. */
+/** What the body must be for the request as a whole to be valid; each item was checked by itself and fails by itself. */
 export const IndexEnvelope = strict({
-  items: Type.Array(Type.Unknown(), { maxItems: LIMITS.indexItems }),
+  items: Type.Array(Type.Unsafe<IndexItem | RejectedItem>({}), { maxItems: LIMITS.indexItems }),
   wait: Type.Boolean({ default: true }),
 });
 export type IndexEnvelope = Static<typeof IndexEnvelope>;

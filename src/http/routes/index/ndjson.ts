@@ -1,15 +1,17 @@
 import { type CoverrankError, failure } from '../../../core/errors.ts';
 
 const NEWLINE = 0x0a;
+/** What JSON allows around a value: tab, line feed, carriage return, space. */
+const WHITE_SPACE: ReadonlySet<number> = new Set([0x09, NEWLINE, 0x0d, 0x20]);
 
-/** One line of an NDJSON stream: its value, or why it has none. */
-export type Line = { readonly value: unknown } | { readonly error: CoverrankError };
+/** One line of a stream: its bytes, or why there are none. */
+export type Line = { readonly bytes: Buffer } | { readonly error: CoverrankError };
 
 /**
  * Lines of a byte stream in any chunking. A line of more than `maxBytes` is dropped as it comes, so that memory stays
- * bounded, and stands as an error in its place; so does one that is not UTF-8 or not JSON. Empty lines are skipped.
+ * bounded, and stands as an error in its place. Empty lines are skipped.
  */
-export async function* readNdjson(chunks: AsyncIterable<Buffer>, maxBytes: number): AsyncGenerator<Line> {
+export async function* readLines(chunks: AsyncIterable<Buffer>, maxBytes: number): AsyncGenerator<Line> {
   let parts: Buffer[] = [];
   let bytes = 0;
 
@@ -19,7 +21,7 @@ export async function* readNdjson(chunks: AsyncIterable<Buffer>, maxBytes: numbe
     else parts = [];
   };
   const endLine = (): Line | undefined => {
-    const line = bytes > maxBytes ? { error: tooLong(maxBytes) } : parseLine(Buffer.concat(parts));
+    const line = bytes > maxBytes ? { error: tooLong(maxBytes) } : lineOf(Buffer.concat(parts));
     parts = [];
     bytes = 0;
     return line;
@@ -39,13 +41,8 @@ export async function* readNdjson(chunks: AsyncIterable<Buffer>, maxBytes: numbe
   if (last !== undefined) yield last;
 }
 
-function parseLine(bytes: Buffer): Line | undefined {
-  try {
-    const text = new TextDecoder('utf-8', { fatal: true }).decode(bytes);
-    return text.trim() === '' ? undefined : { value: JSON.parse(text) };
-  } catch (cause) {
-    return { error: failure('invalid_request', 'The line is not valid JSON in UTF-8.', { cause }) };
-  }
+function lineOf(bytes: Buffer): Line | undefined {
+  return bytes.every((byte) => WHITE_SPACE.has(byte)) ? undefined : { bytes };
 }
 
 function tooLong(maxBytes: number): CoverrankError {

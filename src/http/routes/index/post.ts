@@ -2,16 +2,17 @@ import { Readable } from 'node:stream';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { failure, isFailure } from '../../../core/errors.ts';
 import type { CoverIndexer } from '../../../indexing/index-covers.ts';
-import { type IndexItem, parseItem, type RejectedItem, rejectedItem } from '../../../indexing/item.ts';
+import { rejectedItem } from '../../../indexing/item.ts';
 import type { RunningTask } from '../../../indexing/tasks.ts';
-import { addJsonParser } from '../../body-coding.ts';
 import { clientSignal, holdPlace } from '../../client-signal.ts';
 import { toFailure } from '../../error-handler.ts';
 import { LIMITS, ndjsonLineBytes } from '../../limits.ts';
 import type { AddRoute, RouteDeps } from '../../route.ts';
 import { answer, problems } from '../../schemas/common.ts';
 import { IndexAccepted, IndexAnswer, IndexBody, IndexEnvelope, type Outcome } from '../../schemas/indexing.ts';
-import { readNdjson } from './ndjson.ts';
+import { createItemParser, type ItemParser } from './item-parser.ts';
+import type { ParsedItem } from './items.ts';
+import { readLines } from './ndjson.ts';
 import { hasErrors, presentOutcome, presentTask } from './present.ts';
 
 const NDJSON = 'application/x-ndjson';
@@ -47,8 +48,14 @@ const documentedBody = {
 };
 
 export const addIndexCovers: AddRoute = (app, deps) => {
-  // An item with a forbidden name in it fails alone, like any other bad item.
-  addJsonParser(app, 'ignore');
+  const parser = createItemParser();
+  app.addHook('onClose', () => parser.close());
+  const { image_max_bytes: maxImageBytes } = deps.config.limits;
+  // Items are checked one by one, so one with a forbidden name in it, such as __proto__, fails alone.
+  app.removeContentTypeParser('application/json');
+  app.addContentTypeParser('application/json', { parseAs: 'buffer' }, async (_request: FastifyRequest, bytes: Buffer) =>
+    parser.envelope({ bytes, maxImageBytes }),
+  );
   // The stream is the body: it is read line by line, as fast as items can be worked on.
   app.addContentTypeParser(NDJSON, (_request, payload, done) => done(null, payload));
 
@@ -68,15 +75,14 @@ export const addIndexCovers: AddRoute = (app, deps) => {
       const body: unknown = request.body;
       if (body === undefined) throw failure('invalid_request', 'The body is missing.');
       return body instanceof Readable
-        ? streamOutcomes(body, reply, deps)
+        ? streamOutcomes(itemsOf(body, parser, maxImageBytes), reply, deps)
         : indexJson(body as IndexEnvelope, request, reply, deps);
     },
   );
 };
 
-function streamOutcomes(body: Readable, reply: FastifyReply, { lifecycle, telemetry, config }: RouteDeps) {
+function streamOutcomes(items: AsyncIterable<ParsedItem>, reply: FastifyReply, { lifecycle, telemetry }: RouteDeps) {
   const { indexer } = lifecycle.services();
-  const items = itemsOf(body, config.limits.image_max_bytes);
   const outcomes = indexer.index(items, { signal: clientSignal(reply), until: 'searchable' });
 
   async function* lines(): AsyncGenerator<string> {
@@ -94,9 +100,9 @@ function streamOutcomes(body: Readable, reply: FastifyReply, { lifecycle, teleme
   return reply.type(NDJSON).send(Readable.from(lines()));
 }
 
-async function* itemsOf(body: Readable, maxImageBytes: number): AsyncGenerator<IndexItem | RejectedItem> {
-  for await (const line of readNdjson(body, ndjsonLineBytes(maxImageBytes))) {
-    yield 'error' in line ? rejectedItem(line.error) : parseItem(line.value, { maxImageBytes });
+async function* itemsOf(body: Readable, parser: ItemParser, maxImageBytes: number): AsyncGenerator<ParsedItem> {
+  for await (const line of readLines(body, ndjsonLineBytes(maxImageBytes))) {
+    yield 'error' in line ? rejectedItem(line.error) : await parser.line({ ...line, maxImageBytes });
   }
 }
 
@@ -105,10 +111,9 @@ async function indexJson(body: IndexEnvelope, request: FastifyRequest, reply: Fa
   request.raw.socket.setTimeout?.(0);
   const { indexer } = deps.lifecycle.services();
   const task = body.wait ? undefined : deps.tasks.start();
-  const items = parseEach(body.items, deps.config.limits.image_max_bytes);
   const outcomes: Outcome[] = [];
   const until = body.wait ? 'searchable' : 'durable';
-  for await (const outcome of indexer.index(items, { signal: clientSignal(reply), until })) {
+  for await (const outcome of indexer.index(body.items, { signal: clientSignal(reply), until })) {
     deps.telemetry.indexed(outcome);
     task?.record(outcome);
     outcomes.push(presentOutcome(outcome));
@@ -127,11 +132,6 @@ async function indexJson(body: IndexEnvelope, request: FastifyRequest, reply: Fa
     .code(202)
     .header('location', `/tasks/${task.id}`)
     .send({ ...answerBody, task: presentTask(started) });
-}
-
-/** Decodes one picture at a time, as it is asked for. */
-function* parseEach(items: readonly unknown[], maxImageBytes: number): Generator<IndexItem | RejectedItem> {
-  for (const json of items) yield parseItem(json, { maxImageBytes });
 }
 
 function finishWhenSearchable(indexer: CoverIndexer, task: RunningTask, request: FastifyRequest): void {

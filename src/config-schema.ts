@@ -20,6 +20,15 @@ const ApiKey = Type.Object(
   { additionalProperties: false },
 );
 
+const Peer = Type.Object(
+  {
+    name: Type.String({ pattern: '^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$' }),
+    url: Type.String({ pattern: '^https?://', description: 'http://host:port of another coverrank.' }),
+    key: Type.Optional(Type.String({ minLength: 1, description: 'A key of that service with the scope rank.' })),
+  },
+  { additionalProperties: false },
+);
+
 const Limits = Type.Object(
   {
     rank_concurrency: integer(
@@ -105,6 +114,10 @@ export const ConfigSchema = Type.Object(
       description: 'Weight per signal; replaces the weights that the bundle carries.',
     }),
     api_keys: Type.Array(ApiKey, { default: [], description: 'Keys that may call; none: everybody on loopback may.' }),
+    peers: Type.Array(Peer, {
+      default: [],
+      description: 'Other services, with another bundle say, whose rankings POST /services/NAME/rank passes on.',
+    }),
     trust_proxy: Type.Array(Type.String(), {
       default: [],
       description: 'Addresses or CIDR of proxies whose X-Forwarded-For is believed.',

@@ -43,6 +43,7 @@ export interface Services extends AppServices {
  */
 export async function createServices(config: Config, log: Logger): Promise<Services> {
   const bundles = readBundles(config);
+  const signals = offeredSignals(bundles);
   const weights = fusionWeights(config, bundles);
   const [models, index] = await bothOrNeither(
     openModels(config, log),
@@ -66,10 +67,11 @@ export async function createServices(config: Config, log: Logger): Promise<Servi
   return {
     model: models.recall,
     index,
+    judgements: index.judgements,
     queryEncoder,
     coverEncoder,
     rerankServer,
-    ranker: createRanker({ queryEncoder, index, crossEncoder, weights }),
+    ranker: createRanker({ queryEncoder, index, crossEncoder, weights, signals }),
     scorer: createPairScorer({ queryEncoder, coverEncoder, crossEncoder, index, fetcher, weights }),
     indexer: createCoverIndexer({ index, encoder: coverEncoder, fetcher, embeddingDim }),
     health: () => healthOf(models, rerankServer, index),

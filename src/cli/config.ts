@@ -4,6 +4,8 @@ import { settings } from '../config-schema.ts';
 import { formatTable, print, printJson } from './output.ts';
 import { configOf, isJson, withSettings } from './settings.ts';
 
+const SECRETS: ReadonlySet<string> = new Set(['hash', 'key']);
+
 /** `coverrank config`: every setting with its value and where that comes from. */
 export function configCommand(): Command {
   const command = new Command('config')
@@ -38,7 +40,7 @@ export function configCommand(): Command {
 function effectiveSettings({ config, origins }: LoadedConfig) {
   return settings.map((setting) => ({
     ...setting,
-    value: withoutHashes(valueAt(config, setting.key)),
+    value: withoutSecrets(valueAt(config, setting.key)),
     origin: origins[setting.key] ?? 'default',
   }));
 }
@@ -47,10 +49,11 @@ function valueAt(config: unknown, key: string): unknown {
   return key.split('.').reduce((value, name) => (value as Record<string, unknown>)[name], config);
 }
 
-/** Key hashes are no secret to live by, but a listing that is pasted somewhere need not have them. */
-function withoutHashes(value: unknown): unknown {
+/** Keys of other services, and hashes of our own: a listing gets pasted somewhere. */
+function withoutSecrets(value: unknown): unknown {
   if (!Array.isArray(value)) return value;
-  return value.map((entry: unknown) =>
-    typeof entry === 'object' && entry !== null && 'hash' in entry ? { ...entry, hash: '…' } : entry,
-  );
+  return value.map((entry: unknown) => {
+    if (typeof entry !== 'object' || entry === null) return entry;
+    return Object.fromEntries(Object.entries(entry).map(([name, of]) => [name, SECRETS.has(name) ? '…' : of]));
+  });
 }

@@ -4,6 +4,7 @@ import type {
   CoverRecord,
   Filter,
   ImageTokens,
+  Judgement,
   ModelRef,
   Signals,
   Thumbnail,
@@ -151,6 +152,35 @@ export interface SnapshotInfo {
   readonly covers: number;
   readonly bytes: number;
   readonly createdAt: string;
+}
+
+export interface JudgementCounts {
+  readonly judgements: number;
+  /** Queries that were ever judged. */
+  readonly queries: number;
+}
+
+export interface WrittenJudgements {
+  readonly created: number;
+  readonly updated: number;
+  readonly unchanged: number;
+}
+
+/** Judgements on disk. A pair of a query (as it was ranked: trimmed) and a cover's id has one at most. */
+export interface JudgementStore {
+  topicOf(query: string): number | undefined;
+  /** Every query that was ever judged, by topic. */
+  queries(): Iterable<{ readonly topic: number; readonly query: string }>;
+  /** Those of one query, or all: by topic, then by id. */
+  list(query?: string): Iterable<Judgement>;
+  /**
+   * Writes all of them in one transaction; resolves once they are fsynced. A pair that was judged before gets the new
+   * grade. Rejects with `storage_full` when the disk is full; then nothing was written.
+   */
+  put(judgements: readonly Pick<Judgement, 'query' | 'id' | 'grade'>[]): Promise<WrittenJudgements>;
+  /** Whether there was such a judgement. */
+  remove(query: string, id: string): Promise<boolean>;
+  counts(): JudgementCounts;
 }
 
 export interface ImageFetcher {

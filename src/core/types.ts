@@ -72,3 +72,17 @@ export interface Degradation {
   readonly reranked?: number;
   readonly wanted?: number;
 }
+
+/** 0: the cover has nothing to do with the query, 1: something, 2: it is what was asked for. */
+export type Grade = 0 | 1 | 2;
+
+/** What a person thinks of one cover for one query. */
+export interface Judgement {
+  /** Number of the query, from 1, which stays its number: the topic of TREC's files. */
+  readonly topic: number;
+  readonly query: string;
+  readonly id: string;
+  readonly grade: Grade;
+  /** Milliseconds since 1970. */
+  readonly judgedAtMs: number;
+}

@@ -1,5 +1,5 @@
 import type { ApiKey } from '../core/api-key.ts';
-import type { CoverEncoder, CoverIndex, QueryEncoder } from '../core/ports.ts';
+import type { CoverEncoder, CoverIndex, JudgementStore, QueryEncoder } from '../core/ports.ts';
 import type { CoverIndexer } from '../indexing/index-covers.ts';
 import type { Ranker } from '../ranking/rank.ts';
 import type { PairScorer } from '../ranking/score.ts';
@@ -10,6 +10,7 @@ export interface AppServices {
   readonly scorer: PairScorer;
   readonly indexer: CoverIndexer;
   readonly index: CoverIndex;
+  readonly judgements: JudgementStore;
   readonly queryEncoder: QueryEncoder;
   readonly coverEncoder: CoverEncoder;
   /** The server that reranks; undefined where this process does. */
@@ -36,9 +37,18 @@ export interface RerankServer {
   };
 }
 
+/** Another coverrank whose rankings can be asked for here. */
+export interface PeerSettings {
+  readonly name: string;
+  /** Of the service's root. */
+  readonly url: string;
+  readonly key?: string;
+}
+
 /** The settings that the application reads; the service's configuration has this shape. */
 export interface AppConfig {
   readonly api_keys: readonly ApiKey[];
+  readonly peers: readonly PeerSettings[];
   readonly trust_proxy: readonly string[];
   readonly cors_origins: readonly string[];
   readonly limits: {

@@ -32,10 +32,18 @@ import { addHealth } from './routes/health/get.ts';
 import { addHome } from './routes/home/get.ts';
 import { addGetIndex } from './routes/index/get.ts';
 import { addIndexCovers } from './routes/index/post.ts';
+import { addDeleteJudgement } from './routes/judgements/delete.ts';
+import { addExportJudgements } from './routes/judgements/export.ts';
+import { addGetJudgements } from './routes/judgements/get.ts';
+import { addImportJudgements } from './routes/judgements/import.ts';
+import { addPutJudgements } from './routes/judgements/put.ts';
 import { addMetrics } from './routes/metrics/get.ts';
 import { addRank } from './routes/rank/post.ts';
 import { addScore } from './routes/score/post.ts';
+import { addRankElsewhere } from './routes/services/rank.ts';
+import { addGetSettings } from './routes/settings/get.ts';
 import { addSnapshot } from './routes/snapshot/post.ts';
+import { addGetStats } from './routes/stats/get.ts';
 import { addGetTask } from './routes/tasks/get.ts';
 import { addNotFound } from './routing.ts';
 import { HealthPartSchema, ProblemSchema } from './schemas/common.ts';
@@ -45,6 +53,8 @@ import { addRequestMetrics, createTelemetry } from './telemetry.ts';
 
 const ROUTES: readonly AddRoute[] = [
   addRank,
+  addRankElsewhere,
+  addGetSettings,
   addScore,
   addEmbed,
   addIndexCovers,
@@ -53,9 +63,15 @@ const ROUTES: readonly AddRoute[] = [
   addGetCover,
   addDeleteCover,
   addGetCoverImage,
+  addGetJudgements,
+  addPutJudgements,
+  addDeleteJudgement,
+  addExportJudgements,
+  addImportJudgements,
   addSnapshot,
   addHealth,
   addMetrics,
+  addGetStats,
   addOpenApiDocument,
   addHome,
 ];

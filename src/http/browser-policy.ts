@@ -33,7 +33,7 @@ export async function addBrowserPolicy(app: FastifyInstance, corsOrigins: readon
   if (corsOrigins.length === 0) return;
   await app.register(cors, {
     origin: [...corsOrigins],
-    methods: ['GET', 'HEAD', 'POST', 'DELETE'],
+    methods: ['GET', 'HEAD', 'POST', 'PUT', 'DELETE'],
     allowedHeaders: ['authorization', 'content-type', 'x-request-id', 'traceparent'],
     exposedHeaders: ['x-request-id', 'server-timing', 'retry-after', 'location'],
     maxAge: PREFLIGHT_SECONDS,

@@ -6,6 +6,7 @@ import { createLifecycle } from './lifecycle.ts';
 export async function exportOpenApi(): Promise<string> {
   const config = {
     api_keys: [],
+    peers: [],
     trust_proxy: [],
     cors_origins: [],
     limits: {

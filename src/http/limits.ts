@@ -18,8 +18,12 @@ export const LIMITS = {
   filterValueCharacters: 1024,
   /** How often a condition may be negated: `{"not": {"not": …}}`. */
   filterNesting: 8,
+  /** Weights are bounded so that no sum of them leaves what JSON can hold. */
+  weight: 1_000_000,
   indexItems: 1000,
   scorePairs: 1000,
+  /** Judgements in one request, or in one answer that is not a stream. */
+  judgements: 10_000,
   embedTexts: 256,
   embedImages: 32,
   requestIdCharacters: 128,
@@ -30,6 +34,8 @@ export const LIMITS = {
   /** Bodies that carry pictures. */
   imageBodyBytes: 32 * MIB,
   textBodyBytes: 2 * MIB,
+  /** A file of judgements; that of CBVS-20K has 3 MB. */
+  judgementsBodyBytes: 16 * MIB,
   /** An NDJSON line holds one picture in base64 and this much beside it. */
   ndjsonLineExtraBytes: 64 * KIB,
 } as const;

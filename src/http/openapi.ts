@@ -20,6 +20,7 @@ const TAGS = [
   { name: 'ranking', description: 'Queries in, ranked covers out' },
   { name: 'indexing', description: 'Covers in' },
   { name: 'covers', description: 'Single covers' },
+  { name: 'judgements', description: 'What people think of covers, to measure and to tune by' },
   { name: 'operations', description: 'Probes, metrics, copies' },
 ];
 

@@ -7,6 +7,7 @@ import type { Ranking } from '../ranking/rank.ts';
 import type { Gate } from './admission.ts';
 import type { BrownOut } from './brown-out.ts';
 import type { Lifecycle } from './lifecycle.ts';
+import { readStats, type ServiceStats } from './stats.ts';
 
 /** What the service tells about itself, in a registry of its own: two applications in one process do not mix. */
 export interface Telemetry {
@@ -17,6 +18,8 @@ export interface Telemetry {
   shed(labels: { class: string; reason: string }): void;
   ranked(ranking: Ranking, queuedMs: number): void;
   indexed(outcome: ItemOutcome): void;
+  /** The numbers that a person watches; they count from the start of the process. */
+  stats(): Promise<ServiceStats>;
 }
 
 export interface TelemetryDeps {
@@ -95,6 +98,7 @@ export function createTelemetry(app: FastifyInstance, deps: TelemetryDeps): Tele
       for (const { stage, reason } of lost) degraded.inc({ stage, reason });
       reranked.inc(hits.filter((hit) => hit.stage === 'rerank').length);
     },
+    stats: () => readStats({ requests, stages, shed, degraded, items }, gates),
     indexed: ({ result, error }) => items.inc({ result: error?.code ?? result ?? 'internal' }),
   };
 }

@@ -15,6 +15,8 @@ export interface RankRequest {
   readonly rerankShare?: number;
   readonly candidates?: readonly string[];
   readonly filter?: Filter;
+  /** In the place of the ranker's own; every signal that it names is one that the ranker offers. */
+  readonly weights?: FusionWeights;
   readonly deadlineMs: number;
 }
 
@@ -52,6 +54,10 @@ export interface Ranking {
 }
 
 export interface Ranker {
+  /** Weights of a request that brings none. */
+  readonly weights: FusionWeights;
+  /** Names of the signals that a weight can be given to. */
+  readonly signals: readonly string[];
   /** Rejects with `unavailable`, `overloaded` or `deadline_exceeded` only when not even recall could be done. */
   rank(request: RankRequest, signal: AbortSignal): Promise<Ranking>;
 }
@@ -62,10 +68,11 @@ export interface RankerDeps {
   /** Undefined where the bundle has none: then everything stays in recall order. */
   readonly crossEncoder: CrossEncoder | undefined;
   readonly weights: FusionWeights;
+  readonly signals: readonly string[];
 }
 
 /** `POST /rank`, from the checked request to the ordered hits. */
-export function createRanker({ queryEncoder, index, crossEncoder, weights }: RankerDeps): Ranker {
+export function createRanker({ queryEncoder, index, crossEncoder, weights, signals }: RankerDeps): Ranker {
   async function rank(request: RankRequest, caller: AbortSignal): Promise<Ranking> {
     const deadline = startDeadline(request.deadlineMs, caller);
     try {
@@ -101,7 +108,7 @@ export function createRanker({ queryEncoder, index, crossEncoder, weights }: Ran
 
       const fused = fuse(
         candidates.map((candidate) => ({ ...candidate, reranked: reranked?.signals.get(candidate.cover.id) })),
-        weights,
+        request.weights ?? weights,
       );
       const hits = fused.slice(0, request.topN).map(toHit);
       const fuseMs = stage.lap();
@@ -127,7 +134,7 @@ export function createRanker({ queryEncoder, index, crossEncoder, weights }: Ran
     }
   }
 
-  return { rank };
+  return { rank, weights, signals };
 }
 
 function recallQuery({ recallK, filter, candidates }: RankRequest, embedding: Float32Array) {

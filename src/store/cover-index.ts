@@ -1,14 +1,15 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { failure, isFailure } from '../core/errors.ts';
-import type { CoverIndex, CoverWrite, IndexStatus } from '../core/ports.ts';
+import type { CoverIndex, CoverWrite, IndexStatus, JudgementStore } from '../core/ports.ts';
 import type { CoverRecord, ImageTokens, ModelRef, Thumbnail } from '../core/types.ts';
 import type { GraphState } from './cover-graph.ts';
 import type { CoverStore, StoreAbout } from './cover-store.ts';
 import type { CoverWriterMethods } from './cover-writer-thread.ts';
-import { bindStore, type DataDirPaths, dataDirPaths, lockDataDir, openStore } from './data-dir.ts';
+import { bindStore, type DataDirPaths, dataDirPaths, lockDataDir, openJudgements, openStore } from './data-dir.ts';
 import { encodeWrite } from './encode-write.ts';
 import { type CoverIndexEvent, type GraphClient, type GraphClientOptions, openGraphClient } from './graph-client.ts';
 import { createGraphMaintenance, type RebuildPolicy } from './graph-maintenance.ts';
+import type { OpenedJudgementStore } from './judgement-store.ts';
 import { createRecall } from './recall.ts';
 import { type TokenShape, tokenBytes, viewTokens } from './record-codec.ts';
 import { writeSnapshot } from './snapshot.ts';
@@ -31,7 +32,10 @@ export interface CoverIndexOptions {
   readonly onEvent?: (event: CoverIndexEvent) => void;
 }
 
-export type OpenedCoverIndex = CoverIndex;
+/** The open data folder: its covers, and what people judged of them. */
+export interface OpenedCoverIndex extends CoverIndex {
+  readonly judgements: JudgementStore;
+}
 
 const DEFAULTS = {
   snapshotEveryWrites: 10_000,
@@ -48,6 +52,7 @@ interface Parts {
   readonly paths: DataDirPaths;
   readonly about: StoreAbout;
   readonly store: CoverStore;
+  readonly judgements: OpenedJudgementStore;
   readonly writer: ThreadKeeper<CoverWriterMethods>;
   readonly graph: GraphClient;
   onEvent(event: CoverIndexEvent): void;
@@ -71,6 +76,8 @@ export async function openCoverIndex(given: CoverIndexOptions): Promise<OpenedCo
     const store = openStore(paths);
     opened.push(store.close);
     const about = bindStore(store, paths.root, options);
+    const judgements = openJudgements(paths);
+    opened.push(judgements.close);
     const writer = await startWriter(paths, onEvent);
     opened.push(() => writer.close((thread) => thread.call('close', null)));
     let onAdvanced = (_state: GraphState): void => {};
@@ -86,7 +93,7 @@ export async function openCoverIndex(given: CoverIndexOptions): Promise<OpenedCo
       onEvent,
     });
     opened.push(graph.close);
-    const index = assemble({ options, paths, about, store, writer, graph, onEvent }, closeParts);
+    const index = assemble({ options, paths, about, store, judgements, writer, graph, onEvent }, closeParts);
     onAdvanced = index.onAdvanced;
     return index.port;
   } catch (error) {
@@ -96,9 +103,9 @@ export async function openCoverIndex(given: CoverIndexOptions): Promise<OpenedCo
 }
 
 function assemble(
-  { options, paths, about, store, writer, graph, onEvent }: Parts,
+  { options, paths, about, store, judgements, writer, graph, onEvent }: Parts,
   closeParts: () => Promise<void>,
-): { readonly port: CoverIndex; onAdvanced(state: GraphState): void } {
+): { readonly port: OpenedCoverIndex; onAdvanced(state: GraphState): void } {
   const writerThread = () => {
     if (writer.current === undefined) throw failure('unavailable', 'The store is being opened again.');
     return writer.current;
@@ -152,7 +159,8 @@ function assemble(
     await closeParts();
   }
 
-  const port: CoverIndex = {
+  const port: OpenedCoverIndex = {
+    judgements,
     recall: createRecall(store, graph, options.embeddingDim),
     get: (id) => recordOf(demandOpen(), id),
     tokens: (ids) => readTokens(demandOpen(), ids, options.tokens),

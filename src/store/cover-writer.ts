@@ -1,10 +1,9 @@
-import { statfsSync } from 'node:fs';
-import { dirname } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { ErrorCode } from '../core/errors.ts';
 import type { WriteResult } from '../core/ports.ts';
 import type { Attributes } from '../core/types.ts';
 import type { CoverStore, EncodedContent } from './cover-store.ts';
+import { isDiskFull } from './full-disk.ts';
 
 /** A write in the form in which it travels to the writer thread. */
 export type EncodedWrite = EncodedUpsert | { readonly op: 'delete'; readonly id: string };
@@ -30,12 +29,6 @@ export type BatchOutcome =
 
 /** Labels are sequences, and the graph's labels are 32 bits wide. */
 const MAX_SEQUENCE = 0xffff_ffff;
-/** A disk with less room than this counts as full when a write fails: LMDB then reports a bare input/output error. */
-const NEARLY_FULL_BYTES = 16 * 1024 * 1024;
-/** ENOSPC, EFBIG, EDQUOT and LMDB's MDB_MAP_FULL. */
-const FULL_CODES: ReadonlySet<unknown> = new Set([28, 27, 122, -30792]);
-const INPUT_OUTPUT_ERROR = 5;
-
 /** Times that a batch is tried again on a full disk, and how long each waits for readers to move on. */
 const RETRIES_WHEN_FULL = 3;
 const RETRY_DELAY_MS = 20;
@@ -65,7 +58,7 @@ export async function commitBatches(
  */
 async function commitAgain(store: CoverStore, batch: readonly EncodedWrite[], failed: unknown): Promise<BatchOutcome> {
   let error = failed;
-  for (let retry = 0; isFull(store, error); retry++) {
+  for (let retry = 0; isDiskFull(store.path, error); retry++) {
     if (retry === RETRIES_WHEN_FULL) {
       const detail = 'The disk is full: nothing of this batch was written.';
       return { error: { code: 'storage_full', detail, reason: reasonOf(error) } };
@@ -140,14 +133,6 @@ function apply(store: CoverStore, write: EncodedWrite, sequence: number): WriteR
   store.putContent(sequence, id, content);
   store.putLogEntry({ sequence, id, label: sequence, replaced: before?.label ?? 0 });
   return before === undefined ? 'created' : 'updated';
-}
-
-function isFull(store: CoverStore, error: unknown): boolean {
-  const code = (error as { code?: unknown }).code;
-  if (FULL_CODES.has(code)) return true;
-  if (code !== INPUT_OUTPUT_ERROR) return false;
-  const { bavail, bsize } = statfsSync(dirname(store.path));
-  return bavail * bsize < NEARLY_FULL_BYTES;
 }
 
 function reasonOf(error: unknown): string {

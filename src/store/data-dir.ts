@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { failure } from '../core/errors.ts';
 import type { ModelRef } from '../core/types.ts';
 import { type CoverStore, openCoverStore, type StoreAbout } from './cover-store.ts';
+import { type OpenedJudgementStore, openJudgementStore } from './judgement-store.ts';
 import type { TokenShape } from './record-codec.ts';
 
 /** Version of the data folder's layout and records. */
@@ -17,6 +18,7 @@ export interface DataDirPaths {
   readonly root: string;
   readonly store: string;
   readonly graph: string;
+  readonly judgements: string;
   readonly snapshots: string;
 }
 
@@ -25,6 +27,7 @@ export function dataDirPaths(root: string): DataDirPaths {
     root,
     store: join(root, 'covers.lmdb'),
     graph: join(root, 'graph'),
+    judgements: join(root, 'judgements.lmdb'),
     snapshots: join(root, 'snapshots'),
   };
 }
@@ -74,6 +77,16 @@ export function openStore(paths: DataDirPaths): CoverStore {
     return openCoverStore(paths.store);
   } catch (cause) {
     throw failure('corrupt_data', `The store ${paths.store} cannot be opened: ${(cause as Error).message}.`, { cause });
+  }
+}
+
+/** Opens the folder's judgements, like `openStore`. */
+export function openJudgements(paths: DataDirPaths): OpenedJudgementStore {
+  try {
+    return openJudgementStore(paths.judgements);
+  } catch (cause) {
+    const reason = (cause as Error).message;
+    throw failure('corrupt_data', `The judgements in ${paths.judgements} cannot be opened: ${reason}.`, { cause });
   }
 }
 

@@ -2,7 +2,14 @@ import { existsSync } from 'node:fs';
 import { failure } from '../core/errors.ts';
 import type { ModelRef } from '../core/types.ts';
 import type { CoverStore, StoreAbout } from './cover-store.ts';
-import { dataDirPaths, demandKnownFormat, lockDataDir, openStore } from './data-dir.ts';
+import {
+  type DataDirPaths,
+  dataDirPaths,
+  demandKnownFormat,
+  lockDataDir,
+  openJudgements,
+  openStore,
+} from './data-dir.ts';
 import { demandEmbedding } from './encode-write.ts';
 import { graphDefect, loadGraph, readGraphManifest } from './graph-snapshot.ts';
 import { tokenBytes } from './record-codec.ts';
@@ -13,6 +20,8 @@ export interface VerifyReport {
   readonly embeddingDim: number;
   readonly covers: number;
   readonly sequence: number;
+  /** How many were kept of what people judged. */
+  readonly judgements: number;
   /** The saved graph; null when there is none that can be used. */
   readonly graph: { readonly sequence: number; readonly elements: number; readonly deleted: number } | null;
   /** Of covers drawn from all over the graph, how many it finds when asked for their own embedding. */
@@ -48,6 +57,7 @@ export async function verifyDataDir(dataDir: string): Promise<VerifyReport> {
       demandKnownFormat(about, dataDir);
       const problems = createProblems();
       checkCovers(store, about, problems.add);
+      const judgements = await checkJudgements(paths, problems.add);
       const checked = await checkGraph(store, about, paths.graph);
       const { name, hash } = about.bundle;
       return {
@@ -55,6 +65,7 @@ export async function verifyDataDir(dataDir: string): Promise<VerifyReport> {
         embeddingDim: about.embeddingDim,
         covers: store.counts().covers,
         sequence: store.lastSequence(),
+        judgements,
         ...checked,
         problems: problems.told(),
       };
@@ -91,6 +102,27 @@ function checkCovers(store: CoverStore, about: StoreAbout, add: (problem: string
   for (const kind of ['labels', 'embeddings', 'tokens', 'thumbnails'] as const) {
     if (counts[kind] !== expected[kind]) add(`there are ${counts[kind]} ${kind} where ${expected[kind]} belong`);
   }
+}
+
+/** Reads them all; returns how many there are. */
+async function checkJudgements(paths: DataDirPaths, add: (problem: string) => void): Promise<number> {
+  if (!existsSync(paths.judgements)) return 0;
+  let read = 0;
+  try {
+    const store = openJudgements(paths);
+    try {
+      for (const { topic, query, id } of store.list()) {
+        if (store.topicOf(query) !== topic || id === '')
+          add(`judgement ${read + 1}: it belongs to no query or no cover`);
+        read += 1;
+      }
+    } finally {
+      await store.close();
+    }
+  } catch (error) {
+    add(`the judgements cannot be read: ${(error as Error).message}`);
+  }
+  return read;
 }
 
 function checkEmbedding(

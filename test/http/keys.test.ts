@@ -20,7 +20,7 @@ function operations() {
   const document = service.app.swagger() as unknown as Document;
   return Object.entries(document.paths).flatMap(([path, methods]) =>
     Object.entries(methods).map(([method, operation]) => ({
-      request: { method: method.toUpperCase() as 'GET', url: path.replace('{id}', 'none') },
+      request: { method: method.toUpperCase() as 'GET', url: path.replace(/\{\w+\}/, 'none') },
       accepted: operation.security.flatMap((entry) => entry['key'] ?? []),
       isOpen: operation.security.length === 0,
     })),

@@ -22,19 +22,27 @@ test('it is OpenAPI 3.1 and has every resource', () => {
   assert.equal(document.openapi, '3.1.0');
   assert.deepEqual(operations.map(({ method, path }) => `${method.toUpperCase()} ${path}`).sort(), [
     'DELETE /covers/{id}',
+    'DELETE /judgements',
     'GET /covers/{id}',
     'GET /covers/{id}/image',
     'GET /index',
+    'GET /judgements',
+    'GET /judgements/export',
     'GET /livez',
     'GET /metrics',
     'GET /readyz',
+    'GET /settings',
     'GET /startupz',
+    'GET /stats',
     'GET /tasks/{id}',
     'POST /embed',
     'POST /index',
+    'POST /judgements/import',
     'POST /rank',
     'POST /score',
+    'POST /services/{name}/rank',
     'POST /snapshot',
+    'PUT /judgements',
   ]);
 });
 

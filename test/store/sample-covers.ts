@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import type { TestContext } from 'node:test';
 import type { CoverIndex, CoverUpsert } from '../../src/core/ports.ts';
 import type { Attributes } from '../../src/core/types.ts';
-import { type CoverIndexOptions, openCoverIndex } from '../../src/store/cover-index.ts';
+import { type CoverIndexOptions, type OpenedCoverIndex, openCoverIndex } from '../../src/store/cover-index.ts';
 
 export const DIM = 32;
 export const BUNDLE = { name: 'sample', hash: 'a'.repeat(64) };
@@ -89,7 +89,7 @@ export function temporaryFolder(t: TestContext): string {
   return folder;
 }
 
-export function openSample(dataDir: string, options: Partial<CoverIndexOptions> = {}): Promise<CoverIndex> {
+export function openSample(dataDir: string, options: Partial<CoverIndexOptions> = {}): Promise<OpenedCoverIndex> {
   return openCoverIndex({ dataDir, bundle: BUNDLE, embeddingDim: DIM, tokens: TOKENS, ...options });
 }
 
@@ -98,7 +98,7 @@ export async function openForTest(
   t: TestContext,
   dataDir: string,
   options: Partial<CoverIndexOptions> = {},
-): Promise<CoverIndex> {
+): Promise<OpenedCoverIndex> {
   const index = await openSample(dataDir, options);
   openedBy.set(t, [...(openedBy.get(t) ?? []), index]);
   return index;

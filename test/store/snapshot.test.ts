@@ -55,8 +55,8 @@ test('what else keeps an LMDB file in the folder is carried, as it was after its
   const folder = temporaryFolder(t);
   const dataDir = join(folder, 'data');
   const index = await openForTest(t, dataDir);
-  const other = openLmdb(join(dataDir, 'judgements.lmdb'));
-  const judgements = databaseByBytes(other, 'judgements');
+  const other = openLmdb(join(dataDir, 'notes.lmdb'));
+  const judgements = databaseByBytes(other, 'notes');
   const put = (key: string): void => void judgements.putSync(Buffer.from(key), Buffer.from('relevant'));
   put('query');
   const { name } = await index.snapshot();
@@ -65,8 +65,8 @@ test('what else keeps an LMDB file in the folder is carried, as it was after its
 
   const restored = join(folder, 'restored');
   await restoreSnapshot(join(dataDir, 'snapshots', name), restored);
-  const copy = openLmdb(join(restored, 'judgements.lmdb'));
-  const copied = databaseByBytes(copy, 'judgements');
+  const copy = openLmdb(join(restored, 'notes.lmdb'));
+  const copied = databaseByBytes(copy, 'notes');
   assert.equal(copied.get(Buffer.from('query'))?.toString(), 'relevant');
   assert.equal(copied.get(Buffer.from('late')), undefined);
   await copy.close();

@@ -45,6 +45,13 @@ const FilterSchema = Type.Unsafe<Filter>(
   }),
 );
 
+const Weights = mapOf(Type.Number({ minimum: -LIMITS.weight, maximum: LIMITS.weight }), {
+  description:
+    "Weight per signal, in the place of the service's own; a signal that is not named weighs 0. GET /settings tells " +
+    'both. Default: the weights of the service.',
+  examples: [{ cosine: 1, ocr_match: 0.3 }],
+});
+
 const Include = Type.Enum(['cover', 'signals', 'timings']);
 
 export const RankBody = strict(
@@ -69,6 +76,7 @@ export const RankBody = strict(
       Type.Array(CoverId, { maxItems: LIMITS.candidates, description: 'Rank just these covers. Default: all.' }),
     ),
     filter: Type.Optional(FilterSchema),
+    weights: Type.Optional(Weights),
     deadline_ms: Type.Integer({
       minimum: 1,
       maximum: LIMITS.deadlineMs,

@@ -1,4 +1,5 @@
 import { type FieldError, failure } from '../../../core/errors.ts';
+import type { FusionWeights } from '../../../ranking/fuse.ts';
 import type { RankRequest } from '../../../ranking/rank.ts';
 import { escapePointer } from '../../error-handler.ts';
 import { DEFAULTS, LIMITS } from '../../limits.ts';
@@ -21,7 +22,19 @@ export function parseRank(body: RankBody): RankRequest {
     deadlineMs: body.deadline_ms,
     ...(body.candidates === undefined ? {} : { candidates: [...new Set(body.candidates)] }),
     ...(body.filter === undefined ? {} : { filter: body.filter }),
+    ...(body.weights === undefined ? {} : { weights: body.weights }),
   };
+}
+
+/** Refuses weights of signals that nothing which is loaded gives: they would silently count for nothing. */
+export function checkWeights(weights: FusionWeights | undefined, offered: readonly string[]): void {
+  const errors = Object.keys(weights ?? {})
+    .filter((signal) => !offered.includes(signal))
+    .map((signal) => ({
+      path: `/weights/${escapePointer(signal)}`,
+      message: `is not a signal of this service, which offers ${offered.join(', ')}`,
+    }));
+  if (errors.length > 0) throw failure('invalid_request', 'The request does not have the right form.', { errors });
 }
 
 /** Length is counted in code points and after trimming, which a schema cannot say. */

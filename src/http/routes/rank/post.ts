@@ -4,7 +4,7 @@ import { LIMITS } from '../../limits.ts';
 import type { AddRoute } from '../../route.ts';
 import { answer, problems } from '../../schemas/common.ts';
 import { RankAnswer, RankBody } from '../../schemas/rank.ts';
-import { checkNesting, parseRank } from './parse.ts';
+import { checkNesting, checkWeights, parseRank } from './parse.ts';
 import { fullTimings, presentRanking, serverTiming } from './present.ts';
 
 const schema = {
@@ -39,6 +39,7 @@ export const addRank: AddRoute = (app, { lifecycle, gates, brownOut, telemetry }
     async (request, reply) => {
       const wanted = parseRank(request.body);
       const { ranker } = lifecycle.services();
+      checkWeights(wanted.weights, ranker.signals);
       const client = clientSignal(reply);
       const timeLeft = remaining();
       const { queuedMs } = await holdPlace(gates.rank, reply, workSignal(reply, timeLeft), PATIENCE * timeLeft);

@@ -69,6 +69,20 @@ test('metrics count what happened', async () => {
   );
 });
 
+test('the numbers for people are those of the metrics', async () => {
+  await service.call({ method: 'POST', url: '/rank', payload: { query: '狗', deadline_ms: 20_000 } });
+  const { status, body } = await service.call({ url: '/stats' });
+  assert.equal(status, 200);
+  assert.deepEqual(body.admission, { rank: { running: 0, waiting: 0 }, index: { running: 0, waiting: 0 } });
+  assert.equal(body.rank.latency.count, 2);
+  assert.equal(body.rank.latency.buckets.at(-1).count, 2);
+  assert.ok(body.rank.latency.buckets.every((bucket: { le_s: number }) => bucket.le_s > 0));
+  assert.equal(body.rank.stages.recall.count, 2);
+  assert.ok(body.rank.stages.recall.sum_s > 0);
+  assert.deepEqual([body.items.created, body.items.invalid_request], [3, 1]);
+  assert.deepEqual([body.shed, body.rank.degraded], [{}, {}]);
+});
+
 test('POST /snapshot saves what is there', async () => {
   const { status, body } = await service.call({ method: 'POST', url: '/snapshot' });
   assert.equal(status, 200);

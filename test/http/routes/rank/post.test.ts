@@ -98,6 +98,39 @@ test('filters of every kind hold', async () => {
   assert.deepEqual(await found({ toString: { exists: true } }), []);
 });
 
+test('weights of the request take the place of the configured ones', async () => {
+  const { body: settings } = await service.call({ url: '/settings' });
+  assert.deepEqual(settings.signals, service.manifest.signals);
+  assert.deepEqual(settings.weights, service.manifest.fusion);
+  const weights = { ocr_presence: -2, cosine: 0.5 };
+  const { body } = await rank({ query: '美食', top_n: 12, weights });
+  for (const { signals, contributions, relevance_score } of body.results) {
+    assert.deepEqual(Object.keys(contributions).toSorted(), ['cosine', 'ocr_presence']);
+    assert.ok(Math.abs(relevance_score - (0.5 * signals.cosine - 2 * signals.ocr_presence)) < 1e-9);
+  }
+  const unweighted = await rank({ query: '美食', top_n: 12, weights: {} });
+  assert.ok(unweighted.body.results.every((hit: { relevance_score: number }) => hit.relevance_score === 0));
+  assert.deepEqual(
+    unweighted.body.results.map((hit: { recall_rank: number }) => hit.recall_rank),
+    Array.from({ length: 12 }, (_, place) => place + 1),
+  );
+  const own = await rank({ query: '美食', top_n: 12, weights: settings.weights });
+  assert.deepEqual(own.body.results, (await rank({ query: '美食', top_n: 12 })).body.results);
+});
+
+test('a weight of a signal that is not offered is refused, and the answer lists those that are', async () => {
+  const { status, body } = await rank({ query: '美食', weights: { cosine: 1, 'a/b': 1, toString: 1 } });
+  assert.equal(status, 400);
+  assert.deepEqual(
+    body.errors.map((error: { path: string }) => error.path),
+    ['/weights/a~1b', '/weights/toString'],
+  );
+  for (const signal of service.manifest.signals) assert.ok(body.errors[0].message.includes(signal));
+  for (const weights of [{ cosine: '1' }, { cosine: 1e7 }, { cosine: null }, []]) {
+    assert.equal((await rank({ query: '美食', weights })).status, 400);
+  }
+});
+
 test('what is wrong is told by path', async () => {
   const path = async (payload: object) => {
     const { status, body } = await rank(payload);

@@ -1,0 +1,25 @@
+import { failure } from '../../../core/errors.ts';
+import type { AddRoute } from '../../route.ts';
+import { answer, problems } from '../../schemas/common.ts';
+import { DeleteJudgementAnswer, PairParams } from '../../schemas/judgements.ts';
+
+const schema = {
+  operationId: 'deleteJudgement',
+  tags: ['judgements'],
+  summary: 'Take a judgement back',
+  querystring: PairParams,
+  response: {
+    200: answer('It is gone.', DeleteJudgementAnswer),
+    ...problems({ codes: ['not_found', 'storage_full'] }),
+  },
+};
+
+export const addDeleteJudgement: AddRoute = (app, { lifecycle }) => {
+  app.delete('/judgements', { schema, config: { scope: 'index' } }, async (request) => {
+    const { query, id } = request.query;
+    if (!(await lifecycle.services().judgements.remove(query.trim(), id))) {
+      throw failure('not_found', 'There is no judgement of this cover for this query.');
+    }
+    return { request_id: request.id, result: 'deleted' as const };
+  });
+};

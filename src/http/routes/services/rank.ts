@@ -1,0 +1,41 @@
+import { Type } from 'typebox';
+import { clientSignal } from '../../client-signal.ts';
+import { LIMITS } from '../../limits.ts';
+import { createPeers } from '../../peers.ts';
+import type { AddRoute } from '../../route.ts';
+import { answer, problems, strict } from '../../schemas/common.ts';
+import { RankAnswer, RankBody } from '../../schemas/rank.ts';
+import { checkNesting } from '../rank/parse.ts';
+
+const schema = {
+  operationId: 'rankElsewhere',
+  tags: ['ranking'],
+  summary: 'The ranking of another service that is configured here',
+  description:
+    'For comparing bundles: the request and the answer are those of /rank, and the service is one of `peers`. ' +
+    'GET /settings names them.',
+  params: strict({ name: Type.String({ minLength: 1, maxLength: 64, description: 'One of `peers`.' }) }),
+  body: RankBody,
+  response: {
+    200: answer('Its ranking.', RankAnswer),
+    ...problems({ body: true, codes: ['not_found', 'overloaded', 'deadline_exceeded'] }),
+  },
+};
+
+export const addRankElsewhere: AddRoute = (app, { lifecycle, config }) => {
+  const peers = createPeers(config.peers);
+  app.addHook('onClose', () => peers.close());
+  app.post(
+    '/services/:name/rank',
+    {
+      schema,
+      config: { scope: 'rank' },
+      bodyLimit: LIMITS.rankBodyBytes,
+      preValidation: async (request) => checkNesting(request.body),
+    },
+    async (request, reply) => {
+      lifecycle.services();
+      return peers.rank(request.params.name, request.body, clientSignal(reply));
+    },
+  );
+};

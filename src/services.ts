@@ -23,7 +23,7 @@ import type { CoverIndexEvent } from './store/graph-client.ts';
 
 export { openBundle } from './inference/bundle.ts';
 export { makeThumbnail } from './inference/image.ts';
-export { openModel, openReranker, type Reranker } from './inference/model.ts';
+export { type Model, openModel, openReranker, type Reranker } from './inference/model.ts';
 export { type ExactFeatures, type OfflineModel, openOfflineModel } from './inference/offline-model.ts';
 export { restoreSnapshot } from './store/snapshot.ts';
 export { verifyDataDir } from './store/verify.ts';

@@ -1,11 +1,11 @@
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { ARCHITECTURE_NAMES, type ArchitectureName } from '../convert/architectures/plan-bundle.ts';
-import type { PrecisionLoss } from '../convert/compare-precisions.ts';
+import type { PrecisionLoss, SignalLoss } from '../convert/compare-precisions.ts';
 import { type ConversionReport, type ConvertOptions, convertCheckpoint } from '../convert/convert-checkpoint.ts';
 import { describePrecisions, parsePrecisions } from '../convert/precision.ts';
 import type { BundleManifest } from '../core/bundle-format.ts';
 import { note, print, printJson } from './output.ts';
-import { measureLoss } from './precision-report.ts';
+import { type LossReport, measureLoss, REPORT_SETTINGS } from './precision-report.ts';
 
 /** Pictures of the comparison come from the caller. */
 const REPORT_MAX_PIXELS = 100_000_000;
@@ -18,6 +18,7 @@ interface ConvertFlags {
   readonly precision: string;
   readonly vocab?: string;
   readonly tokenBits?: '8' | '16';
+  readonly poolTokens?: number;
   readonly contextLength?: number;
   readonly ocrContextLength?: number;
   readonly imageSize?: number;
@@ -56,6 +57,7 @@ export function convertCommand(): Command {
         '16',
       ]),
     )
+    .option('--pool-tokens <n>', 'average n x n patches into one stored image token (default 1: none)', positiveInteger)
     .option(
       '--context-length <n>',
       'most tokens of a text, [CLS] and [SEP] included (default 52; R2D2: 64)',
@@ -86,14 +88,18 @@ export function convertCommand(): Command {
       }
       const options = toOptions(checkpoint, flags);
       // The native libraries behind the services load only when there is something to run.
-      const { openGraph, openOfflineModel } = await import('../services.ts');
+      const { openGraph, openModel, openOfflineModel } = await import('../services.ts');
       const deps = { openGraph, onProgress: process.stderr.isTTY ? note : () => {} };
       const report = await convertCheckpoint(options, deps);
-      const openModel = (folder: string) => openOfflineModel(folder, { maxPixels: REPORT_MAX_PIXELS });
+      const limits = { ...REPORT_SETTINGS.limits, image_max_pixels: REPORT_MAX_PIXELS };
+      const open = {
+        openOffline: (folder: string) => openOfflineModel(folder, { maxPixels: REPORT_MAX_PIXELS }),
+        openServed: (folder: string) => openModel(folder, { ...REPORT_SETTINGS, limits }),
+      };
       const loss =
         reportTexts === undefined || reportImages === undefined
           ? undefined
-          : await measureLoss(options, { texts: reportTexts, images: reportImages }, { ...deps, openModel });
+          : await measureLoss(options, { texts: reportTexts, images: reportImages }, { ...deps, ...open });
       if (command.optsWithGlobals<{ json?: boolean }>().json === true) printJson(jsonReport(report, loss));
       else print(textReport(report, loss));
     });
@@ -110,6 +116,7 @@ function toOptions(checkpoint: string, flags: ConvertFlags): ConvertOptions {
     precision: parsePrecisions(flags.precision),
     vocabulary: flags.vocab,
     tokenBits: flags.tokenBits === undefined ? undefined : flags.tokenBits === '8' ? 8 : 16,
+    poolTokens: flags.poolTokens,
     contextLength: flags.contextLength,
     ocrContextLength: flags.ocrContextLength,
     imageSize: flags.imageSize,
@@ -126,7 +133,7 @@ function toOptions(checkpoint: string, flags: ConvertFlags): ConvertOptions {
   };
 }
 
-function jsonReport(report: ConversionReport, loss: PrecisionLoss | undefined): Record<string, unknown> {
+function jsonReport(report: ConversionReport, loss: LossReport | undefined): Record<string, unknown> {
   const { manifest } = report;
   return {
     out: report.out,
@@ -145,8 +152,10 @@ function jsonReport(report: ConversionReport, loss: PrecisionLoss | undefined): 
     unknown: report.unknown,
     missing: [],
     bytes: report.bytes,
+    ...(report.tokenBytes === null ? {} : { token_bytes: report.tokenBytes }),
     elapsed_ms: Math.round(report.elapsedMs),
-    ...(loss === undefined ? {} : { precision_loss: jsonLoss(loss) }),
+    ...(loss === undefined ? {} : { precision_loss: jsonLoss(loss.total) }),
+    ...(loss?.pooling === undefined ? {} : { pooling_loss: jsonLoss(loss.pooling) }),
   };
 }
 
@@ -156,23 +165,38 @@ function jsonLoss({ texts, images, textCosine, imageCosine, signals, rankCorrela
     images,
     text_cosine: textCosine,
     image_cosine: imageCosine,
-    signals,
+    signals: Object.fromEntries(Object.entries(signals).map(([name, signal]) => [name, jsonSignal(signal)])),
     rank_correlation: rankCorrelation,
     same_first: sameFirst,
   };
 }
 
-function lossLines(loss: PrecisionLoss): string[] {
-  const signals = Object.entries(loss.signals).map(([name, { mean }]) => `${name} ${mean.toExponential(1)}`);
+function jsonSignal({ mean, largest, rankCorrelation }: SignalLoss) {
+  return { mean, largest, rank_correlation: rankCorrelation };
+}
+
+function lossLines({ total, pooling }: LossReport): string[] {
   return [
-    `loss       against fp32, over ${loss.texts} texts and ${loss.images} pictures:`,
-    `           cosine of texts ${loss.textCosine.mean.toFixed(5)}, of pictures ${loss.imageCosine.mean.toFixed(5)}`,
-    `           mean difference of ${signals.join(', ')}`,
-    `           rank correlation ${loss.rankCorrelation.toFixed(4)}, same first picture ${(100 * loss.sameFirst).toFixed(1)} %`,
+    `loss       against fp32 with all image tokens exact, over ${total.texts} texts and ${total.images} pictures:`,
+    `           cosine of texts ${total.textCosine.mean.toFixed(5)}, of pictures ${total.imageCosine.mean.toFixed(5)}`,
+    ...agreementLines(total),
+    ...(pooling === undefined
+      ? []
+      : ['pooling    of that, against the same bundle without it:', ...agreementLines(pooling)]),
   ];
 }
 
-function textReport(report: ConversionReport, loss: PrecisionLoss | undefined): string {
+function agreementLines({ signals, rankCorrelation, sameFirst }: PrecisionLoss): string[] {
+  return [
+    ...Object.entries(signals).map(
+      ([name, { mean, largest, rankCorrelation: order }]) =>
+        `           ${name} differs by ${mean.toExponential(1)} on the mean, ${largest.toExponential(1)} at most; rank correlation ${order.toFixed(4)}`,
+    ),
+    `           relevance: rank correlation ${rankCorrelation.toFixed(4)}, same first picture ${(100 * sameFirst).toFixed(1)} %`,
+  ];
+}
+
+function textReport(report: ConversionReport, loss: LossReport | undefined): string {
   const { manifest, sizes } = report;
   const lines = [
     `${manifest.architecture}, ${(report.parameters / 1e6).toFixed(1)} M parameters, from ${report.format}`,
@@ -183,6 +207,7 @@ function textReport(report: ConversionReport, loss: PrecisionLoss | undefined): 
     `dropped    ${listNames(report.dropped)} (of no use when serving)`,
     `missing    none`,
     ...(report.unknown.length === 0 ? [] : [`warning    not known and left out: ${listNames(report.unknown)}`]),
+    ...tokenLines(report),
     `signals    ${manifest.signals.join(', ')}; weights ${JSON.stringify(manifest.fusion)}`,
     `written    ${report.out}: ${precisionOf(manifest)}, ${(report.bytes / 1e6).toFixed(1)} MB`,
     `hash       ${manifest.hash}`,
@@ -190,6 +215,14 @@ function textReport(report: ConversionReport, loss: PrecisionLoss | undefined): 
     ...(loss === undefined ? [] : lossLines(loss)),
   ];
   return lines.join('\n');
+}
+
+function tokenLines({ manifest: { tokens }, tokenBytes }: ConversionReport): string[] {
+  if (tokens === null || tokenBytes === null) return [];
+  const kilobytes = (bytes: number): string => `${(bytes / 1e3).toFixed(1)} kB`;
+  const pooling =
+    tokens.pool === undefined ? '' : `, pooled ${tokens.pool} x ${tokens.pool} from ${kilobytes(tokenBytes.unpooled)}`;
+  return [`tokens     ${tokens.count} of ${tokens.width} bytes, ${kilobytes(tokenBytes.stored)} a cover${pooling}`];
 }
 
 function precisionOf({ graphs }: BundleManifest): string {

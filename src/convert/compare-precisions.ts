@@ -15,12 +15,19 @@ export interface PrecisionLoss {
   readonly images: number;
   readonly textCosine: { readonly mean: number; readonly least: number };
   readonly imageCosine: { readonly mean: number; readonly least: number };
-  /** Absolute differences of each signal over all pairs. */
-  readonly signals: Readonly<Record<string, { readonly mean: number; readonly largest: number }>>;
+  readonly signals: Readonly<Record<string, SignalLoss>>;
   /** Spearman's rank correlation of a text's scores, its mean over the texts. */
   readonly rankCorrelation: number;
   /** Share of the texts whose best picture is the same. */
   readonly sameFirst: number;
+}
+
+export interface SignalLoss {
+  /** Absolute differences over all pairs. */
+  readonly mean: number;
+  readonly largest: number;
+  /** Spearman's rank correlation of a text's pictures by this signal alone, its mean over the texts. */
+  readonly rankCorrelation: number;
 }
 
 /** What `reduced` lost against `exact`, which were given the same texts and pictures. */
@@ -34,7 +41,7 @@ export function comparePrecisions(exact: ModelOutputs, reduced: ModelOutputs): P
     images: exact.images.length,
     textCosine: cosines(exact.texts, reduced.texts),
     imageCosine: cosines(exact.images, reduced.images),
-    signals: signalDifferences(exact.signals.flat(), reduced.signals.flat()),
+    signals: signalLosses(exact.signals, reduced.signals),
     rankCorrelation: mean(correlations),
     sameFirst: same.length / exact.scores.length,
   };
@@ -47,14 +54,22 @@ function cosines(exact: readonly Float32Array[], reduced: readonly Float32Array[
   return { mean: mean(values), least: Math.min(...values) };
 }
 
-function signalDifferences(exact: readonly Signals[], reduced: readonly Signals[]): PrecisionLoss['signals'] {
-  const names = Object.keys(exact[0] ?? {});
+function signalLosses(exact: ModelOutputs['signals'], reduced: ModelOutputs['signals']): PrecisionLoss['signals'] {
+  const names = Object.keys(exact[0]?.[0] ?? {});
+  const values = (pairs: readonly Signals[] | undefined, name: string): number[] =>
+    (pairs ?? []).map((signals) => signals[name] ?? Number.NaN);
   const entries = names.map((name) => {
-    const differences = exact.map((signals, pair) =>
-      Math.abs((signals[name] ?? Number.NaN) - (reduced[pair]?.[name] ?? Number.NaN)),
+    const before = exact.map((pairs) => values(pairs, name));
+    const after = exact.map((_, text) => values(reduced[text], name));
+    const differences = before.flatMap((ofText, text) =>
+      ofText.map((value, image) => Math.abs(value - (after[text]?.[image] ?? Number.NaN))),
     );
-    const largest = differences.reduce((most, difference) => Math.max(most, difference), 0);
-    return [name, { mean: mean(differences), largest }] as const;
+    const loss: SignalLoss = {
+      mean: mean(differences),
+      largest: differences.reduce((most, difference) => Math.max(most, difference), 0),
+      rankCorrelation: mean(before.map((ofText, text) => rankCorrelation(ofText, after[text] ?? []))),
+    };
+    return [name, loss] as const;
   });
   return Object.fromEntries(entries);
 }

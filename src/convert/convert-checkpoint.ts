@@ -13,7 +13,7 @@ import type { Port } from './onnx/graph.ts';
 import { writeGraphs } from './onnx/write-graphs.ts';
 import { recordSelfTest } from './self-test.ts';
 import { fillBundleFolder } from './staging.ts';
-import { storedWidth } from './towers/image-tokens.ts';
+import { storedBytes, storedWidth, type TokenShape, tokenCount } from './towers/image-tokens.ts';
 import { DEFAULT_VOCABULARY, readVocabulary, type Vocabulary } from './vocabulary.ts';
 
 export interface ConvertOptions extends PlanOptions {
@@ -58,6 +58,8 @@ export interface ConversionReport {
   /** Tensors that the architecture does not know, and entries that are no tensors. */
   readonly unknown: readonly string[];
   readonly bytes: number;
+  /** Bytes that the image tokens of one cover take in the store; null where none are kept. */
+  readonly tokenBytes: { readonly stored: number; readonly unpooled: number } | null;
   readonly elapsedMs: number;
 }
 
@@ -86,6 +88,7 @@ export async function convertCheckpoint(options: ConvertOptions, deps: ConvertDe
       dropped: plan.mapping.dropped,
       unknown: [...plan.mapping.unknown, ...checkpoint.others],
       bytes: Object.values(manifest.files).reduce((sum, { bytes }) => sum + bytes, 0),
+      tokenBytes: tokenStorage(plan.tokens),
       elapsedMs: performance.now() - startedAt,
     };
   } finally {
@@ -145,7 +148,7 @@ async function describeBundle(
       std: [...image.std],
       decoding: options.decoding === 'viewer' ? 'viewer' : plan.referenceDecoding,
     },
-    tokens: tokens === null ? null : { count: tokens.count, width: storedWidth(tokens) },
+    tokens: tokens === null ? null : describeTokens(tokens),
     rerank: rerank === null ? null : { context_length: rerank.contextLength, signals: [...rerank.signals] },
     graphs: describeGraphs(plan),
     signals: [...plan.signals],
@@ -159,6 +162,17 @@ async function describeBundle(
     files: await digestFolder(folder),
   } satisfies Omit<BundleManifest, 'hash'>;
   return { ...manifest, hash: bundleHash(manifest) };
+}
+
+function describeTokens(tokens: TokenShape): NonNullable<BundleManifest['tokens']> {
+  const { count, pool } = tokens;
+  return { count, width: storedWidth(tokens), ...(pool === 1 ? {} : { pool }) };
+}
+
+/** What a cover's tokens take, and what they would without pooling. */
+function tokenStorage(tokens: TokenShape | null): ConversionReport['tokenBytes'] {
+  if (tokens === null) return null;
+  return { stored: storedBytes(tokens), unpooled: storedBytes({ ...tokens, count: tokenCount(tokens.grid, 1) }) };
 }
 
 function describeGraphs({ families }: BundlePlan): BundleManifest['graphs'] {

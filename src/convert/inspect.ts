@@ -76,6 +76,7 @@ function guessArchitecture(checkpoint: Checkpoint): Guess {
     const { architecture, sizes, mapping } = planBundle(checkpoint, undefined, {
       precision: samePrecision('fp32'),
       tokenBits: undefined,
+      poolTokens: undefined,
       contextLength: undefined,
       ocrContextLength: undefined,
       imageSize: undefined,

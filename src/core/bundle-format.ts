@@ -105,10 +105,14 @@ export const BundleManifest = Type.Object(
     ),
     /**
      * Stored tokens of a cover that a reranker needs, and int8 values of each (W'): as many as the image tower is wide,
-     * or twice that where a second one refines the first. Null where the bundle has no reranker.
+     * or twice that where a second one refines the first. `pool` is the patches along each side that were averaged into
+     * one token; without it each patch has its own. Null where the bundle has no reranker.
      */
     tokens: Type.Union([
-      Type.Object({ count: Type.Integer(), width: Type.Integer() }, { additionalProperties: false }),
+      Type.Object(
+        { count: Type.Integer(), width: Type.Integer(), pool: Type.Optional(Type.Integer({ minimum: 2 })) },
+        { additionalProperties: false },
+      ),
       Type.Null(),
     ]),
     rerank: Type.Union([

@@ -97,6 +97,38 @@ test('the report says what int8 and fp16 lose against fp32 on given texts and pi
   assert.ok(ofHalf.least > 0.9999 && ofHalf.least < 1, String(ofHalf.least));
 });
 
+test('the report tells apart what pooling image tokens costs, and what it saves', async (t) => {
+  const folder = await temporaryFolder(t);
+  const checkpoint = await writeGoldenCheckpoint(folder);
+  const texts = join(folder, 'texts.txt');
+  await writeFile(texts, '红烧肉的做法\n猫\n');
+  const args = ['convert', checkpoint, '--out', join(folder, 'mini'), '--pool-tokens', '2', '--precision', 'fp16'];
+  const images = join(packageRoot, 'test/fixtures/uniclip-mini/images');
+  const { code, stdout, stderr } = await coverrank(
+    ...args,
+    '--report-texts',
+    texts,
+    '--report-images',
+    images,
+    '--json',
+  );
+  assert.equal(code, 0, stderr);
+  const report = JSON.parse(stdout) as {
+    token_bytes: object;
+    precision_loss: { text_cosine: { least: number } };
+    pooling_loss: {
+      text_cosine: { least: number };
+      signals: Record<string, { mean: number; rank_correlation: number }>;
+    };
+  };
+  assert.deepEqual(report.token_bytes, { stored: 5 * 132, unpooled: 17 * 132 });
+  assert.ok(report.precision_loss.text_cosine.least < 1 - 1e-8);
+  assert.ok(report.pooling_loss.text_cosine.least > 1 - 1e-6);
+  const { ocr_presence: presence, ocr_semantic: semantic } = report.pooling_loss.signals;
+  assert.equal(presence?.rank_correlation, 1);
+  assert.ok((semantic?.mean ?? 0) > 1e-4 && (semantic?.rank_correlation ?? 1) < 1);
+});
+
 test('score gives the signals of R2D2 and the score of its authors', async (t) => {
   const folder = await temporaryFolder(t);
   const out = join(folder, 'r2d2');

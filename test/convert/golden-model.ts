@@ -101,6 +101,7 @@ export function convert(
     architecture: undefined,
     vocabulary: undefined,
     tokenBits: undefined,
+    poolTokens: undefined,
     contextLength: undefined,
     ocrContextLength: undefined,
     imageSize: undefined,

@@ -26,6 +26,7 @@ export async function prepareBundle(cache: string, size: ModelSize, precision: G
         architecture: undefined,
         vocabulary: undefined,
         tokenBits: undefined,
+        poolTokens: undefined,
         contextLength: undefined,
         ocrContextLength: undefined,
         imageSize: undefined,

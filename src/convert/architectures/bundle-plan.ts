@@ -9,6 +9,8 @@ export interface PlanOptions {
   readonly precision: Precisions;
   /** Bits of a number of the image tokens that are kept for the reranker. */
   readonly tokenBits: TokenBits | undefined;
+  /** Patches along each side that become one stored token; 1 is each its own. */
+  readonly poolTokens: number | undefined;
   readonly contextLength: number | undefined;
   readonly ocrContextLength: number | undefined;
   readonly imageSize: number | undefined;

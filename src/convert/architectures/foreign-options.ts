@@ -7,7 +7,8 @@ export function refuseOption(option: string, given: unknown, reason: string): vo
 }
 
 /** For models that have no reranker: refuses the options that are for one. */
-export function refuseForReranker({ tokenBits, ocrContextLength }: PlanOptions): void {
+export function refuseForReranker({ tokenBits, poolTokens, ocrContextLength }: PlanOptions): void {
   refuseOption('--token-bits', tokenBits, 'the model has no reranker');
+  refuseOption('--pool-tokens', poolTokens, 'the model has no reranker');
   refuseOption('--ocr-context-length', ocrContextLength, 'the model has no reranker');
 }

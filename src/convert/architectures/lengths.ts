@@ -1,5 +1,6 @@
 import { failure } from '../../core/errors.ts';
-import type { TokenBits, TokenShape } from '../towers/image-tokens.ts';
+import { type TokenBits, type TokenShape, tokenCount } from '../towers/image-tokens.ts';
+import type { PlanOptions } from './bundle-plan.ts';
 import type { VisionSizes } from './vision-sizes.ts';
 
 /** Choices that the caller may make within what the position tables allow. */
@@ -31,8 +32,21 @@ export function chooseImageSize(vision: VisionSizes, given: number | undefined):
   return size;
 }
 
-/** The class token and one per patch; a ResNet has no tokens that a head could read. */
-export function tokenShape(vision: VisionSizes, imageSize: number, bits: TokenBits): TokenShape {
-  const count = vision.kind === 'vit' ? (imageSize / vision.patch) ** 2 + 1 : 0;
-  return { count, width: vision.width, bits };
+/**
+ * The class token and one per patch, or per so many of them; a ResNet has no tokens that a head could read. Throws
+ * `invalid_config` when more patches are to be pooled than there are.
+ */
+export function tokenShape(
+  vision: VisionSizes,
+  imageSize: number,
+  { tokenBits, poolTokens: pool = 1 }: PlanOptions,
+  usualBits: TokenBits,
+): TokenShape {
+  const bits = tokenBits ?? usualBits;
+  if (vision.kind !== 'vit') return { count: 0, grid: 0, pool: 1, width: vision.width, bits };
+  const grid = imageSize / vision.patch;
+  if (pool > grid) {
+    throw failure('invalid_config', `--pool-tokens ${pool} is out of range: a picture has ${grid} x ${grid} patches.`);
+  }
+  return { count: tokenCount(grid, pool), grid, pool, width: vision.width, bits };
 }

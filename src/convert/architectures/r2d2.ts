@@ -40,7 +40,7 @@ export function planR2d2(weights: CanonicalWeights, options: PlanOptions): Bundl
   const lengths = {
     text: chooseLength('--context-length', options.contextLength, CONTEXT_LENGTH, text.positions),
     imageSize,
-    tokens: tokenShape(vision, imageSize, options.tokenBits ?? TOKEN_BITS),
+    tokens: tokenShape(vision, imageSize, options, TOKEN_BITS),
   };
   const isPrd2 = joint === null;
   return {

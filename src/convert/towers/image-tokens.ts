@@ -10,8 +10,12 @@ import { DATA_TYPE } from '../onnx/onnx-proto.ts';
 export type TokenBits = 8 | 16;
 
 export interface TokenShape {
-  /** Image tokens a cover has. */
+  /** Image tokens that are stored of a cover: the class token's and those of the patches. */
   readonly count: number;
+  /** Patches along one side of the picture. */
+  readonly grid: number;
+  /** Patches along one side that are averaged into one token; 1 keeps them as they are. */
+  readonly pool: number;
   readonly width: number;
   readonly bits: TokenBits;
 }
@@ -23,9 +27,20 @@ export function storedWidth({ width, bits }: TokenShape): number {
   return (width * bits) / 8;
 }
 
+/** Bytes that the tokens of a cover take in the store. */
+export function storedBytes(shape: TokenShape): number {
+  return shape.count * (storedWidth(shape) + Float32Array.BYTES_PER_ELEMENT);
+}
+
+/** Tokens of a picture of `grid` x `grid` patches; those at the border may stand for fewer patches. */
+export function tokenCount(grid: number, pool: number): number {
+  return 1 + Math.ceil(grid / pool) ** 2;
+}
+
 /** The image graph's outputs `tokens` [B, N, W], `tokens_int8` [B, N, stored width] and `token_scale` [B, N]. */
-export function outputTokens(graph: GraphBuilder, tokens: Value, shape: TokenShape): void {
-  const { count, width, bits } = shape;
+export function outputTokens(graph: GraphBuilder, allTokens: Value, shape: TokenShape): void {
+  const { count, width, bits, pool } = shape;
+  const tokens = pool === 1 ? allTokens : pooled(graph, allTokens, shape);
   const largest = graph.add('ReduceMax', [graph.add('Abs', [tokens]), graph.int64s([-1])], { keepdims: 1 });
   // A row of zeros needs a scale that can be divided by.
   const guarded = graph.add('Max', [largest, graph.floats('least_token_magnitude', [], [1e-12])]);
@@ -37,6 +52,26 @@ export function outputTokens(graph: GraphBuilder, tokens: Value, shape: TokenSha
   graph.output(tokens, 'tokens', 'float32', ['B', count, width]);
   graph.output(quantised, 'tokens_int8', 'int8', ['B', count, storedWidth(shape)]);
   graph.output(graph.add('Squeeze', [scale, graph.int64s([-1])]), 'token_scale', 'float32', ['B', count]);
+}
+
+/** The class token as it is, and means of pool x pool patches: [B, 1 + grid * grid, W] → [B, N, W]. */
+function pooled(graph: GraphBuilder, tokens: Value, { grid, pool, width }: TokenShape): Value {
+  const [classToken = '', patches = ''] = graph.addMany(
+    'Split',
+    [tokens, graph.int64s([1, grid * grid])],
+    [true, true],
+    { axis: 1 },
+  );
+  const channels = graph.add('Transpose', [patches], { perm: [0, 2, 1] });
+  const map = graph.add('Reshape', [channels, graph.int64s([0, width, grid, grid])]);
+  const means = graph.addExact('AveragePool', [map], {
+    kernel_shape: [pool, pool],
+    strides: [pool, pool],
+    ceil_mode: 1,
+    count_include_pad: 0,
+  });
+  const rows = graph.add('Reshape', [means, graph.int64s([0, width, -1])]);
+  return graph.add('Concat', [classToken, graph.add('Transpose', [rows], { perm: [0, 2, 1] })], { axis: 1 });
 }
 
 function remainder(graph: GraphBuilder, scaled: Value, rounded: Value): Value {

@@ -19,29 +19,31 @@ export interface AttributeIndex {
 interface Column {
   readonly values: Map<number, AttributeValue>;
   /** Labels by scalar value, for `equals` and `in`. */
-  readonly postings: Map<string | number | boolean, Set<number>>;
+  readonly postings: Map<string | number | boolean, Posting>;
 }
+
+/** One label stands for itself: where every cover has a value of its own, a set each would take 200 bytes more. */
+type Posting = number | Set<number>;
 
 /** Filters repeat (a channel, a region), so the last few keep their labels, up to so many of them in all. */
 const CACHED_FILTERS = 16;
 const CACHED_LABELS = 2_000_000;
 
 export function createAttributeIndex(): AttributeIndex {
-  const attributesOf = new Map<number, Attributes>();
+  const live = new Set<number>();
   const columns = new Map<string, Column>();
   const cache = new Map<string, { readonly filter: Filter; readonly labels: Set<number> }>();
 
   function remove(label: number): void {
-    const attributes = attributesOf.get(label);
-    if (attributes === undefined) return;
-    attributesOf.delete(label);
-    for (const [key, value] of Object.entries(attributes)) removeValue(columns, key, label, value);
+    if (!live.delete(label)) return;
+    // Which attributes it has is not kept: that would hold every value twice.
+    for (const key of columns.keys()) removeValue(columns, key, label);
     for (const { labels } of cache.values()) labels.delete(label);
   }
 
   function set(label: number, attributes: Attributes): void {
     remove(label);
-    attributesOf.set(label, attributes);
+    live.add(label);
     for (const [key, value] of Object.entries(attributes)) addValue(columns, key, label, value);
     for (const { filter, labels } of cache.values()) if (matchesFilter(filter, attributes)) labels.add(label);
   }
@@ -74,9 +76,9 @@ export function createAttributeIndex(): AttributeIndex {
       condition,
       candidates: candidates(key, condition),
     }));
-    conditions.sort((a, b) => (a.candidates?.size ?? attributesOf.size) - (b.candidates?.size ?? attributesOf.size));
+    conditions.sort((a, b) => (a.candidates?.size ?? live.size) - (b.candidates?.size ?? live.size));
     const matched = new Set<number>();
-    for (const label of conditions[0]?.candidates?.labels() ?? attributesOf.keys()) {
+    for (const label of conditions[0]?.candidates?.labels() ?? live.keys()) {
       if (conditions.every(({ key, condition }) => matchesCondition(condition, columns.get(key)?.values.get(label)))) {
         matched.add(label);
       }
@@ -91,7 +93,7 @@ export function createAttributeIndex(): AttributeIndex {
     if (column === undefined) return { size: 0, labels: () => [] };
     const wanted = wantedValues(condition);
     if (wanted === undefined) return { size: column.values.size, labels: () => column.values.keys() };
-    const postings = [...new Set(wanted)].flatMap((value) => column.postings.get(value) ?? []);
+    const postings = [...new Set(wanted)].map((value) => labelsOf(column.postings.get(value)));
     return {
       size: postings.reduce((sum, posting) => sum + posting.size, 0),
       labels: function* () {
@@ -102,10 +104,10 @@ export function createAttributeIndex(): AttributeIndex {
 
   return {
     get size() {
-      return attributesOf.size;
+      return live.size;
     },
-    labels: () => attributesOf.keys(),
-    has: (label) => attributesOf.has(label),
+    labels: () => live.keys(),
+    has: (label) => live.has(label),
     set,
     remove,
     matching,
@@ -127,19 +129,25 @@ function addValue(columns: Map<string, Column>, key: string, label: number, valu
   column.values.set(label, value);
   for (const scalar of scalarsOf(value)) {
     const posting = column.postings.get(scalar);
-    if (posting === undefined) column.postings.set(scalar, new Set([label]));
-    else posting.add(label);
+    if (posting === undefined) column.postings.set(scalar, label);
+    else if (typeof posting !== 'number') posting.add(label);
+    else if (posting !== label) column.postings.set(scalar, new Set([posting, label]));
   }
 }
 
-function removeValue(columns: Map<string, Column>, key: string, label: number, value: AttributeValue): void {
+function removeValue(columns: Map<string, Column>, key: string, label: number): void {
   const column = columns.get(key);
-  if (column === undefined) return;
+  const value = column?.values.get(label);
+  if (column === undefined || value === undefined) return;
   column.values.delete(label);
   if (column.values.size === 0) columns.delete(key);
   for (const scalar of scalarsOf(value)) {
     const posting = column.postings.get(scalar);
-    posting?.delete(label);
-    if (posting?.size === 0) column.postings.delete(scalar);
+    if (typeof posting === 'object') posting.delete(label);
+    if (posting === label || (typeof posting === 'object' && posting.size === 0)) column.postings.delete(scalar);
   }
+}
+
+function labelsOf(posting: Posting | undefined): ReadonlySet<number> {
+  return typeof posting === 'object' ? posting : new Set(posting === undefined ? [] : [posting]);
 }

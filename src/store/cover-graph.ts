@@ -4,7 +4,7 @@ import type { Filter } from '../core/types.ts';
 import { matchesFilter } from './attribute-filter.ts';
 import { createAttributeIndex } from './attribute-index.ts';
 import type { CoverStore } from './cover-store.ts';
-import { type ScoredCandidates, scanCandidates, scanLabels } from './exact-scan.ts';
+import { exactBelow, type ScoredCandidates, scanCandidates, scanLabels } from './exact-scan.ts';
 import {
   type GraphManifest,
   type GraphOwner,
@@ -15,7 +15,7 @@ import {
 } from './graph-snapshot.ts';
 import { createMutex } from './mutex.ts';
 import type { LogEntry } from './record-codec.ts';
-import { createVectorIndex, type Scored, type VectorIndex } from './vector-index.ts';
+import { createVectorIndex, type ReadVectors, type Scored, type VectorIndex } from './vector-index.ts';
 
 /**
  * What is derived from the store: the graph and the attributes, kept in step with it by reading its log. Lives in a
@@ -65,11 +65,17 @@ export interface CoverGraphOptions {
   readonly efSearch: number;
 }
 
-/** Up to here scoring every cover takes about as long as asking the graph, and misses none. */
-const SMALL = 1_000;
+/** A snapshot's manifest and what makes a graph of its file; undefined for an empty one. */
+interface ReadSnapshot {
+  readonly manifest: GraphManifest;
+  readonly graphOf: ReadVectors | undefined;
+}
+
 /** Milliseconds of work between two looks at the thread's messages. */
 const SLICE_MS = 2;
 const LOG_CHUNK = 256;
+/** Covers read between two looks at the thread's messages: some milliseconds' worth. */
+const LOAD_CHUNK = 512;
 
 export function createCoverGraph({ store, folder, owner, efSearch }: CoverGraphOptions): CoverGraph {
   const attributes = createAttributeIndex();
@@ -86,8 +92,9 @@ export function createCoverGraph({ store, folder, owner, efSearch }: CoverGraphO
   async function load(): Promise<string | undefined> {
     store.refresh();
     const last = store.lastSequence();
-    for (const cover of store.allCovers()) attributes.set(cover.label, cover.attributes);
-    const reason = await loadSnapshot(last);
+    // Other threads read the snapshot while this one reads the covers.
+    const [snapshot] = await Promise.all([readSnapshot(last), readAttributes()]);
+    const reason = typeof snapshot === 'string' ? snapshot : await takeSnapshot(snapshot, last);
     if (reason === undefined) return undefined;
     saved = undefined;
     sequence = last;
@@ -95,18 +102,38 @@ export function createCoverGraph({ store, folder, owner, efSearch }: CoverGraphO
     return reason;
   }
 
-  /** Returns why the snapshot could not be used. */
-  async function loadSnapshot(last: number): Promise<string | undefined> {
+  async function readAttributes(): Promise<void> {
+    let read = 0;
+    for (const cover of store.allCovers()) {
+      attributes.set(cover.label, cover.attributes);
+      read += 1;
+      if (read % LOAD_CHUNK !== 0) continue;
+      if (stopped) throw failure('unavailable', 'The graph is being closed.');
+      await nextTurn();
+    }
+  }
+
+  /** What the snapshot's file holds, or why it could not be used. */
+  async function readSnapshot(last: number): Promise<ReadSnapshot | string> {
     const manifest = await readGraphManifest(folder);
     const defect = await graphDefect(folder, manifest, owner);
     if (manifest === undefined || defect !== undefined) return defect ?? 'there is none';
     if (manifest.sequence > last) return 'it is newer than the store';
     try {
-      graph = loadGraph(folder, manifest, attributes.has) ?? createVectorIndex(owner.embeddingDim);
+      return { manifest, graphOf: await loadGraph(folder, manifest) };
+    } catch (error) {
+      return reasonOf(error);
+    }
+  }
+
+  /** Brings the snapshot up to date with the store; returns why it could not be used. */
+  async function takeSnapshot({ manifest, graphOf }: ReadSnapshot, last: number): Promise<string | undefined> {
+    try {
+      graph = graphOf?.(attributes.has) ?? createVectorIndex(owner.embeddingDim);
       sequence = manifest.sequence;
       await catchUp(last);
     } catch (error) {
-      return error instanceof Error ? error.message : String(error);
+      return reasonOf(error);
     }
     if (graph.elements - graph.deleted !== attributes.size) return 'it does not hold the covers of the store';
     for (const label of attributes.labels()) if (!graph.has(label)) return 'it does not hold the covers of the store';
@@ -267,11 +294,6 @@ export function createCoverGraph({ store, folder, owner, efSearch }: CoverGraphO
   };
 }
 
-/**
- * Size of the pool below which scoring all of it is cheaper than the graph. With a filter, the graph looks at about
- * ef * live / pool nodes until it holds `ef` that match, at about the cost of scoring one each; that exceeds the pool
- * while pool² < ef * live.
- */
-function exactBelow(ef: number, live: number, filtered: boolean): number {
-  return Math.max(SMALL, filtered ? Math.sqrt(ef * live) : 0);
+function reasonOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
 }

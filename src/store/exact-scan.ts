@@ -4,6 +4,8 @@ import type { CoverStore } from './cover-store.ts';
 
 /** Labels scored between two looks at the thread's messages: about a millisecond's worth. */
 const SLICE = 512;
+/** Up to here scoring every cover takes about as long as asking the graph, and misses none. */
+const SMALL = 1_000;
 
 /** Scores in any order, of which the best k are wanted; ties with the k-th are all kept, for the caller to settle. */
 export interface BestScores<T> {
@@ -94,4 +96,13 @@ export function createBestScores<T>(k: number): BestScores<T> {
       return { items: kept.map(({ item }) => item), scores: kept.map(({ score }) => score) };
     },
   };
+}
+
+/**
+ * Size of the pool below which scoring all of it is cheaper than the graph. With a filter, the graph looks at about
+ * ef * live / pool nodes until it holds `ef` that match, at about the cost of scoring one each; that exceeds the pool
+ * while pool² < ef * live.
+ */
+export function exactBelow(ef: number, live: number, filtered: boolean): number {
+  return Math.max(SMALL, filtered ? Math.sqrt(ef * live) : 0);
 }

@@ -3,7 +3,7 @@ import { createReadStream, existsSync } from 'node:fs';
 import { mkdir, open, readdir, readFile, rename, rm, stat, statfs, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { failure } from '../core/errors.ts';
-import { GRAPH_PARAMETERS, readVectorIndex, type VectorIndex } from './vector-index.ts';
+import { GRAPH_PARAMETERS, type ReadVectors, readVectorIndex, type VectorIndex } from './vector-index.ts';
 
 /**
  * The graph on disk: a file as hnswlib writes it and `manifest.json`, which names it. The manifest is replaced last, so
@@ -33,6 +33,8 @@ export interface GraphManifest {
 export type GraphOwner = Pick<GraphManifest, 'storeId' | 'bundleHash' | 'embeddingDim'>;
 
 const MANIFEST = 'manifest.json';
+/** Read at once: large, since every piece waits for the thread's other work. */
+const READ_BYTES = 1 << 22;
 
 /** Writes the graph so that a crash at any moment leaves the old snapshot or the new one. Fails with `storage_full`. */
 export async function saveGraph(
@@ -104,21 +106,15 @@ export async function graphDefect(
   return undefined;
 }
 
-/** Reads a snapshot in which `graphDefect` found nothing; undefined for an empty one. */
-export function loadGraph(
-  folder: string,
-  manifest: GraphManifest,
-  isLive: (label: number) => boolean,
-): VectorIndex | undefined {
-  return manifest.file === null
-    ? undefined
-    : readVectorIndex(join(folder, manifest.file), manifest.embeddingDim, isLive);
+/** Reads a snapshot in which `graphDefect` found nothing, as `readVectorIndex` does; undefined for an empty one. */
+export async function loadGraph(folder: string, manifest: GraphManifest): Promise<ReadVectors | undefined> {
+  return manifest.file === null ? undefined : readVectorIndex(join(folder, manifest.file), manifest.embeddingDim);
 }
 
 /** Size and sha256 (hex) of a file. */
 export async function digest(path: string): Promise<{ readonly bytes: number; readonly sha256: string }> {
   const hash = createHash('sha256');
-  for await (const chunk of createReadStream(path, { highWaterMark: 1 << 20 })) hash.update(chunk as Buffer);
+  for await (const chunk of createReadStream(path, { highWaterMark: READ_BYTES })) hash.update(chunk as Buffer);
   return { bytes: (await stat(path)).size, sha256: hash.digest('hex') };
 }
 

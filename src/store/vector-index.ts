@@ -40,23 +40,28 @@ export function createVectorIndex(dim: number, expected = 0): VectorIndex {
   return wrap(graph, new Set(), 0);
 }
 
+/** What was read of a file: the graph of those of its vectors that `isLive` lets through; the rest become tombstones. */
+export type ReadVectors = (isLive: (label: number) => boolean) => VectorIndex;
+
 /**
- * Reads what `write` wrote; of its vectors those in `live` are kept and the rest become tombstones. A damaged file can
- * end the process, so its checksum must have been verified before.
+ * Reads what `write` wrote, in a thread of Node's pool. A damaged file can end the process, so its checksum must have
+ * been verified before.
  */
-export function readVectorIndex(file: string, dim: number, isLive: (label: number) => boolean): VectorIndex {
+export async function readVectorIndex(file: string, dim: number): Promise<ReadVectors> {
   const graph = new hnswlib.HierarchicalNSW('ip', dim);
-  graph.readIndexSync(file);
-  const live = new Set<number>();
-  let deleted = 0;
-  for (const label of graph.getIdsList()) {
-    if (isLive(label)) live.add(label);
-    else {
-      markDeleted(graph, label);
-      deleted += 1;
+  await graph.readIndex(file);
+  return (isLive) => {
+    const live = new Set<number>();
+    let deleted = 0;
+    for (const label of graph.getIdsList()) {
+      if (isLive(label)) live.add(label);
+      else {
+        markDeleted(graph, label);
+        deleted += 1;
+      }
     }
-  }
-  return wrap(graph, live, deleted);
+    return wrap(graph, live, deleted);
+  };
 }
 
 function wrap(graph: hnswlib.HierarchicalNSW, live: Set<number>, alreadyDeleted: number): VectorIndex {

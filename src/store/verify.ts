@@ -152,7 +152,8 @@ async function checkGraph(
     return { graph: null, selfRecall: null, warnings };
   }
   const { sequence, elements, deleted } = manifest;
-  const graph = loadGraph(folder, manifest, (label) => store.idOf(label) !== undefined);
+  const read = await loadGraph(folder, manifest);
+  const graph = read?.((label) => store.idOf(label) !== undefined);
   const selfRecall = graph === undefined ? null : sampleSelfRecall(store, graph);
   const poor = selfRecall !== null && selfRecall.found < LEAST_SELF_RECALL * selfRecall.sampled;
   const warnings = poor ? [`the graph finds only ${selfRecall.found} of ${selfRecall.sampled} covers: rebuild it`] : [];

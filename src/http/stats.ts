@@ -71,16 +71,20 @@ function durations(values: readonly MetricValueWithName<string>[]): DurationBuck
   };
 }
 
+/** What happened: series that are there from 0 on, for the sake of rates, are left out. */
 function counts<L extends string>(
   { values }: MetricObjectWithValues<MetricValue<L>>,
   nameOf: (labels: MetricValue<L>['labels']) => string,
 ): Record<string, number> {
-  return Object.fromEntries(values.map(({ labels, value }) => [nameOf(labels), value]));
+  return Object.fromEntries(
+    values.filter(({ value }) => value > 0).map(({ labels, value }) => [nameOf(labels), value]),
+  );
 }
 
 function byClass({ values }: MetricObjectWithValues<MetricValue<'class' | 'reason'>>): ServiceStats['shed'] {
   const shed: Record<string, Record<string, number>> = {};
   for (const { labels, value } of values) {
+    if (value === 0) continue;
     const name = String(labels.class);
     shed[name] = { ...shed[name], [String(labels.reason)]: value };
   }

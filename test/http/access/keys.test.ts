@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { generateKey, hashKey, type Scope } from '../../src/core/api-key.ts';
-import type { Document } from './contract.ts';
-import { openService, type TestService } from './service.ts';
+import { generateKey, hashKey, type Scope } from '../../../src/core/api-key.ts';
+import type { Document } from '../contract.ts';
+import { openService, type TestService } from '../service.ts';
 
 const scopes: readonly Scope[] = ['rank', 'index', 'admin'];
 const keys = Object.fromEntries(scopes.map((scope) => [scope, generateKey()])) as Record<Scope, string>;

@@ -1,7 +1,7 @@
 import cors from '@fastify/cors';
 import helmet from '@fastify/helmet';
 import type { FastifyInstance } from 'fastify';
-import { failure } from '../core/errors.ts';
+import { failure } from '../../core/errors.ts';
 
 /** The console's page, and everything else that a browser might be shown: nothing but what this service serves. */
 const CONTENT_POLICY = {

@@ -1,7 +1,7 @@
 import rateLimit from '@fastify/rate-limit';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
-import type { ApiKey } from '../core/api-key.ts';
-import { failure } from '../core/errors.ts';
+import type { ApiKey } from '../../core/api-key.ts';
+import { failure } from '../../core/errors.ts';
 
 export interface RateLimitOptions {
   readonly keys: readonly ApiKey[];

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import Fastify from 'fastify';
-import { addAuthentication } from '../../src/http/auth.ts';
-import { createKeyRing } from '../../src/http/key-ring.ts';
+import { addAuthentication } from '../../../src/http/access/auth.ts';
+import { createKeyRing } from '../../../src/http/access/key-ring.ts';
 
 test('a route that declares neither scope nor public cannot be registered', () => {
   const app = Fastify();

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import pino from 'pino';
-import { defaultConfig } from '../../src/config.ts';
-import { createApp } from '../../src/http/app.ts';
-import { createLifecycle } from '../../src/http/lifecycle.ts';
+import { defaultConfig } from '../../../src/config.ts';
+import { createApp } from '../../../src/http/app.ts';
+import { createLifecycle } from '../../../src/http/lifecycle.ts';
 
 async function openApp(t: TestContext, cors_origins: string[] = []) {
   const app = await createApp(createLifecycle(), defaultConfig({ cors_origins }), pino({ level: 'silent' }));

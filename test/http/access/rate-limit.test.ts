@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import Fastify from 'fastify';
-import { generateKey, hashKey } from '../../src/core/api-key.ts';
-import { addAuthentication } from '../../src/http/auth.ts';
-import { addErrorHandler } from '../../src/http/error-handler.ts';
-import { createKeyRing } from '../../src/http/key-ring.ts';
-import { addRateLimit } from '../../src/http/rate-limit.ts';
+import { generateKey, hashKey } from '../../../src/core/api-key.ts';
+import { addAuthentication } from '../../../src/http/access/auth.ts';
+import { createKeyRing } from '../../../src/http/access/key-ring.ts';
+import { addRateLimit } from '../../../src/http/access/rate-limit.ts';
+import { addErrorHandler } from '../../../src/http/error-handler.ts';
 
 const secrets = { patient: generateKey(), busy: generateKey(), free: generateKey() };
 const keys = [

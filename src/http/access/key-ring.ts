@@ -8,8 +8,8 @@ import {
   isPlainHash,
   saltOfHash,
   saltOfKey,
-} from '../core/api-key.ts';
-import { failure } from '../core/errors.ts';
+} from '../../core/api-key.ts';
+import { failure } from '../../core/errors.ts';
 
 export interface KeyRing {
   readonly isEmpty: boolean;

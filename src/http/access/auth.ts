@@ -1,6 +1,6 @@
 import type { FastifyInstance } from 'fastify';
-import type { Scope } from '../core/api-key.ts';
-import { failure } from '../core/errors.ts';
+import type { Scope } from '../../core/api-key.ts';
+import { failure } from '../../core/errors.ts';
 import type { KeyRing } from './key-ring.ts';
 
 declare module 'fastify' {

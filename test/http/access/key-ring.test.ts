@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { test } from 'node:test';
-import { generateKey, hashKey } from '../../src/core/api-key.ts';
-import { isFailure } from '../../src/core/errors.ts';
-import { createKeyRing } from '../../src/http/key-ring.ts';
+import { generateKey, hashKey } from '../../../src/core/api-key.ts';
+import { isFailure } from '../../../src/core/errors.ts';
+import { createKeyRing } from '../../../src/http/access/key-ring.ts';
 
 const secret = generateKey();
 const stored = { name: 'ci', hash: hashKey(secret), scopes: ['rank'] } as const;

@@ -75,6 +75,7 @@ const Fetch = Type.Object(
     }),
     concurrency: integer(16, 1, 'Pictures fetched at once.'),
     per_host: integer(4, 1, 'Connections to one host.'),
+    skip_ms: integer(60_000, 0, 'Milliseconds for which a refused address or a failing host is left alone; 0: never.'),
   },
   { default: {}, additionalProperties: false },
 );

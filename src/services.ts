@@ -54,6 +54,7 @@ export async function createServices(config: Config, log: Logger): Promise<Servi
     concurrency: config.fetch.concurrency,
     perHost: config.fetch.per_host,
     maxBytes: config.limits.image_max_bytes,
+    skipMs: config.fetch.skip_ms,
   });
   const rerankServer = await openRerankServer(config, models.rerank, log).catch(async (error: Error) => {
     await Promise.all([index.close(), models.close(), fetcher.close()]);

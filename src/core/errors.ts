@@ -18,6 +18,7 @@ export const ERROR_CODES = {
   invalid_embedding: { status: 422, title: 'The embedding does not fit the bundle', retryable: false },
   fetch_forbidden: { status: 422, title: 'The image address is not allowed', retryable: false },
   fetch_failed: { status: 422, title: 'The image could not be fetched', retryable: true },
+  fetch_skipped: { status: 422, title: 'The image address failed before and is left alone', retryable: true },
   fetch_refused: { status: 422, title: 'The image is not to be had at its address', retryable: false },
   overloaded: { status: 429, title: 'Too many requests are waiting', retryable: true },
   rate_limited: { status: 429, title: 'The caller made too many requests', retryable: true },

@@ -186,7 +186,7 @@ export interface JudgementStore {
 export interface ImageFetcher {
   /**
    * The bytes behind a public http(s) address. Rejects with `fetch_forbidden`, `fetch_refused` (for good),
-   * `fetch_failed` (for the moment), `unsupported_image` or `too_large`.
+   * `fetch_failed` (for the moment), `fetch_skipped` (it failed before), `unsupported_image` or `too_large`.
    */
   fetch(url: string, signal: AbortSignal): Promise<Uint8Array>;
 }

@@ -1,4 +1,4 @@
-import { type LookupAddress, lookup as resolve } from 'node:dns';
+import { type LookupAddress, type LookupAllOptions, lookup } from 'node:dns';
 import type { LookupFunction, Socket } from 'node:net';
 import pLimit, { type LimitFunction } from 'p-limit';
 import { Agent, buildConnector, type Dispatcher } from 'undici';
@@ -6,6 +6,7 @@ import { abortFailure } from '../core/abort.ts';
 import { failure, isFailure } from '../core/errors.ts';
 import type { ImageFetcher } from '../core/ports.ts';
 import { type AddressPolicy, type AddressRule, createAddressPolicy } from './address-policy.ts';
+import { createFetchFailures } from './fetch-failures.ts';
 
 export interface ImageFetcherOptions {
   /** Hosts, host:port or CIDR that may be reached although they are not public. */
@@ -15,8 +16,18 @@ export interface ImageFetcherOptions {
   /** Pictures fetched at once from one host. */
   readonly perHost: number;
   readonly maxBytes: number;
+  /** How long an address that was refused, or a host that fails, is left alone. Default: not at all. */
+  readonly skipMs?: number;
+  /** Asks for the addresses of a name. Default: the resolver of the system. */
+  readonly resolve?: Resolve;
   readonly timeouts?: Partial<FetchTimeouts>;
 }
+
+export type Resolve = (
+  hostname: string,
+  options: LookupAllOptions,
+  callback: (error: NodeJS.ErrnoException | null, addresses: LookupAddress[]) => void,
+) => void;
 
 export interface FetchTimeouts {
   readonly connectMs: number;
@@ -48,24 +59,43 @@ export function createImageFetcher(options: ImageFetcherOptions): ClosableImageF
   const timeouts = { ...DEFAULT_TIMEOUTS, ...options.timeouts };
   const policy = createAddressPolicy(options.allow);
   const agent = new Agent({
-    connect: guardedConnector(policy, timeouts.connectMs),
+    connect: guardedConnector(policy, options.resolve ?? lookup, timeouts.connectMs),
     connections: options.perHost,
     headersTimeout: timeouts.headersMs,
     bodyTimeout: timeouts.idleMs,
     maxResponseSize: -1, // the size is counted here, where going over it is told from other failures
   });
+  const failures = createFetchFailures({ skipMs: options.skipMs ?? 0 });
   const everywhere = pLimit(options.concurrency);
   const atHost = createHostLimits(options.perHost);
 
-  async function fetchNow(start: URL, signal: AbortSignal): Promise<Uint8Array> {
+  async function fetchNow(start: URL, signals: FetchSignals): Promise<Uint8Array> {
     let url = start;
     for (let hop = 0; hop <= MAX_REDIRECTS; hop++) {
-      const response = await request(agent, policy, url, signal);
-      if (!REDIRECTS.has(response.statusCode)) return await readImage(response, options.maxBytes);
-      await response.body.dump({ limit: 16 * 1024, signal });
-      url = redirectTarget(response, url);
+      const answer = await ask(url, signals);
+      if (!(answer instanceof URL)) return answer;
+      url = answer;
     }
     throw failure('fetch_failed', 'The image address redirects too often.');
+  }
+
+  /** The picture at the address, or the address that it redirects to. */
+  async function ask(url: URL, { caller, total, all }: FetchSignals): Promise<Uint8Array | URL> {
+    failures.check(url);
+    try {
+      const response = await request(agent, policy, url, all);
+      if (REDIRECTS.has(response.statusCode)) {
+        await response.body.dump({ limit: 16 * 1024, signal: all });
+        return redirectTarget(response, url);
+      }
+      const picture = await readImage(response, options.maxBytes);
+      failures.succeeded(url);
+      return picture;
+    } catch (error) {
+      const told = fetchFailure(error, caller, total);
+      failures.failed(url, told);
+      throw told;
+    }
   }
 
   return {
@@ -76,16 +106,19 @@ export function createImageFetcher(options: ImageFetcherOptions): ClosableImageF
         everywhere(async () => {
           if (signal.aborted) throw abortFailure(signal);
           const total = AbortSignal.timeout(timeouts.totalMs);
-          try {
-            return await fetchNow(url, AbortSignal.any([signal, total]));
-          } catch (error) {
-            throw fetchFailure(error, signal, total);
-          }
+          return fetchNow(url, { caller: signal, total, all: AbortSignal.any([signal, total]) });
         }),
       );
     },
     close: () => agent.destroy(),
   };
+}
+
+interface FetchSignals {
+  readonly caller: AbortSignal;
+  readonly total: AbortSignal;
+  /** Fires with either. */
+  readonly all: AbortSignal;
 }
 
 /** Runs `work` once fewer than `perHost` others are under way for that host. */
@@ -167,7 +200,10 @@ async function readImage(response: Dispatcher.ResponseData, maxBytes: number): P
 function checkHeaders({ statusCode, headers }: Dispatcher.ResponseData, maxBytes: number): void {
   if (statusCode !== 200) {
     const lasting = statusCode >= 400 && statusCode < 500 && !PASSING_REFUSALS.has(statusCode);
-    throw failure(lasting ? 'fetch_refused' : 'fetch_failed', 'The image address did not answer with an image.');
+    const retryAfterSeconds = retryAfter(statusCode, headers);
+    throw failure(lasting ? 'fetch_refused' : 'fetch_failed', 'The image address did not answer with an image.', {
+      ...(retryAfterSeconds === undefined ? {} : { retryAfterSeconds }),
+    });
   }
   const encoding = headers['content-encoding'];
   if (encoding !== undefined && encoding !== 'identity') {
@@ -183,8 +219,14 @@ function checkHeaders({ statusCode, headers }: Dispatcher.ResponseData, maxBytes
   if (Number(headers['content-length'] ?? 0) > maxBytes) throw tooLarge(maxBytes);
 }
 
+/** Seconds for which the host asks to be left alone; it may also name a date, which nobody sends with pictures. */
+function retryAfter(statusCode: number, { 'retry-after': header }: Dispatcher.ResponseData['headers']) {
+  const asks = statusCode === 429 || statusCode === 503;
+  return asks && typeof header === 'string' && /^\d{1,6}$/.test(header) ? Number(header) : undefined;
+}
+
 /** The second and third gate: what the name resolves to, and where the socket ended. */
-function guardedConnector(policy: AddressPolicy, timeout: number): buildConnector.connector {
+function guardedConnector(policy: AddressPolicy, resolve: Resolve, timeout: number): buildConnector.connector {
   return (target, callback) => {
     const port = Number(target.port) || (target.protocol === 'https:' ? 443 : 80);
     const rule = policy.targetRule(target.hostname, port);
@@ -192,7 +234,7 @@ function guardedConnector(policy: AddressPolicy, timeout: number): buildConnecto
       callback(forbidden(), null);
       return;
     }
-    const connect = buildConnector({ timeout, lookup: guardedLookup(rule) } as buildConnector.BuildOptions);
+    const connect = buildConnector({ timeout, lookup: guardedLookup(rule, resolve) } as buildConnector.BuildOptions);
     connect(target, (error, socket) => {
       if (error !== null) callback(error, null);
       else if (reachedAllowed(socket, rule)) callback(null, socket);
@@ -205,9 +247,9 @@ function guardedConnector(policy: AddressPolicy, timeout: number): buildConnecto
 }
 
 /** Refuses a name as soon as one of its addresses is not allowed, and hands on only addresses that were checked. */
-function guardedLookup(rule: AddressRule): LookupFunction {
+function guardedLookup(rule: AddressRule, resolve: Resolve): LookupFunction {
   return (hostname, options, callback) => {
-    resolve(hostname, { ...options, all: true }, (error, addresses: LookupAddress[]) => {
+    resolve(hostname, { ...options, all: true }, (error, addresses) => {
       const [first] = addresses ?? [];
       if (error !== null || first === undefined) {
         callback(error ?? failure('fetch_failed', 'The name has no address.'), '', 4);

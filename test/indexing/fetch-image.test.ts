@@ -208,3 +208,141 @@ test('one host is asked for no more than its share at once', async (t) => {
   await Promise.all(Array.from({ length: 20 }, (_, index) => fetcher.fetch(`${url}/${index}`, never)));
   assert.equal(most, 3);
 });
+
+test('a name is refused when one of its addresses is not public, in every form', async (t) => {
+  const { port } = await serve(t, picture);
+  const special = [
+    ...['127.0.0.1', '10.0.0.1', '169.254.169.254', '100.64.0.1', '0.0.0.0', '255.255.255.255'],
+    ...[
+      '::1',
+      '::',
+      '::ffff:127.0.0.1',
+      '::ffff:7f00:1',
+      '::7f00:1',
+      '64:ff9b::7f00:1',
+      '2002:7f00:1::',
+      'fd00::1',
+      'fe80::1',
+    ],
+  ];
+  const answers = [
+    ...special.map((address) => [address]),
+    ...special.map((address) => ['93.184.215.14', address]),
+    ['not an address'],
+  ];
+  for (const addresses of answers) {
+    const resolve: ImageFetcherOptions['resolve'] = (_hostname, _options, callback) =>
+      callback(
+        null,
+        addresses.map((address) => ({ address, family: address.includes(':') ? 6 : 4 })),
+      );
+    const fetcher = fetcherFor(t, [], { resolve });
+    await fails(fetcher.fetch('http://images.example/a.png', never), 'fetch_forbidden');
+    await fails(fetcher.fetch(`http://images.example:${port}/a.png`, never), 'fetch_forbidden');
+  }
+  const silent = fetcherFor(t, [], { resolve: (_hostname, _options, callback) => callback(null, []) });
+  await fails(silent.fetch('http://images.example/', never), 'fetch_failed');
+});
+
+test('the address that was checked is the one that is connected to', async (t) => {
+  const { port } = await serve(t, picture);
+  let asked = 0;
+  const resolve: ImageFetcherOptions['resolve'] = (_hostname, _options, callback) => {
+    asked++;
+    // A name that points elsewhere the second time it is asked for.
+    callback(null, [{ address: asked === 1 ? '127.0.0.1' : '10.0.0.1', family: 4 }]);
+  };
+  const fetcher = fetcherFor(t, ['127.0.0.0/8'], { resolve });
+  assert.deepEqual(Buffer.from(await fetcher.fetch(`http://rebinding.example:${port}/`, never)), PICTURE);
+  assert.equal(asked, 1);
+});
+
+test('a server that lies, loops or never ends is given up', async (t) => {
+  const { url, host } = await serve(t, (request, response) => {
+    response.on('error', () => {});
+    switch (request.url) {
+      case '/loop':
+        response.writeHead(302, { location: '/loop' }).end();
+        return;
+      case '/endless':
+        response.writeHead(200, { 'content-type': 'image/png' });
+        (function more() {
+          while (!response.destroyed && response.write(Buffer.alloc(65_536)));
+          if (!response.destroyed) response.once('drain', more);
+        })();
+        return;
+      case '/endless-redirect':
+        response.writeHead(302, { location: '/fine' });
+        response.write('x'.repeat(100_000));
+        return;
+      case '/longer':
+        // More bytes than announced: what follows belongs to no answer.
+        response.socket?.end('HTTP/1.1 200 OK\r\ncontent-length: 4\r\n\r\nfour and more');
+        return;
+      case '/negative':
+        response.socket?.end('HTTP/1.1 200 OK\r\ncontent-length: -1\r\n\r\nbody');
+        return;
+      case '/headers':
+        response.socket?.end(`HTTP/1.1 200 OK\r\nx-long: ${'x'.repeat(100_000)}\r\n\r\n`);
+        return;
+      case '/garbage':
+        response.socket?.end('this is no HTTP at all\r\n\r\n');
+        return;
+      case '/gzip':
+        response.writeHead(200, { 'content-encoding': 'gzip' }).end(Buffer.alloc(10));
+        return;
+      default:
+        picture(request, response);
+    }
+  });
+  const fetcher = fetcherFor(t, [host], { timeouts: { totalMs: 2000 } });
+  const codes: Record<string, ErrorCode> = {
+    '/loop': 'fetch_failed',
+    '/endless': 'too_large',
+    '/negative': 'fetch_failed',
+    '/headers': 'fetch_failed',
+    '/garbage': 'fetch_failed',
+    '/gzip': 'fetch_failed',
+  };
+  for (const [path, code] of Object.entries(codes)) await fails(fetcher.fetch(`${url}${path}`, never), code);
+  // The body of a redirect is of no interest, however long.
+  assert.deepEqual(Buffer.from(await fetcher.fetch(`${url}/endless-redirect`, never)), PICTURE);
+  // What is cut to its announced length is no picture, which decoding finds out; it must not poison the next answer.
+  await fetcher.fetch(`${url}/longer`, never).catch((error) => assert.ok(isFailure(error, 'fetch_failed')));
+  assert.deepEqual(Buffer.from(await fetcher.fetch(`${url}/fine`, never)), PICTURE);
+});
+
+test('an address that was refused is not asked again for a while, its neighbours are', async (t) => {
+  let requests = 0;
+  const { url, host } = await serve(t, (request, response) => {
+    requests++;
+    if (request.url === '/gone') response.writeHead(404).end();
+    else picture(request, response);
+  });
+  const fetcher = fetcherFor(t, [host], { skipMs: 60_000 });
+  await fails(fetcher.fetch(`${url}/gone`, never), 'fetch_refused');
+  await fails(fetcher.fetch(`${url}/gone`, never), 'fetch_skipped');
+  assert.deepEqual(Buffer.from(await fetcher.fetch(`${url}/there`, never)), PICTURE);
+  assert.equal(requests, 2);
+});
+
+test('a host that fails again and again is left alone, as is one that asks for it', async (t) => {
+  let requests = 0;
+  const failing = await serve(t, (request, response) => {
+    requests++;
+    response
+      .writeHead(request.url === '/wait' ? 503 : 500, request.url === '/wait' ? { 'retry-after': '120' } : {})
+      .end();
+  });
+  const fetcher = fetcherFor(t, [failing.host], { skipMs: 60_000 });
+  for (let number = 0; number < 3; number++)
+    await fails(fetcher.fetch(`${failing.url}/${number}`, never), 'fetch_failed');
+  for (let number = 3; number < 6; number++)
+    await fails(fetcher.fetch(`${failing.url}/${number}`, never), 'fetch_skipped');
+  assert.equal(requests, 3);
+
+  const patient = fetcherFor(t, [failing.host], { skipMs: 60_000 });
+  await fails(patient.fetch(`${failing.url}/wait`, never), 'fetch_failed');
+  await fails(patient.fetch(`${failing.url}/0`, never), 'fetch_skipped');
+  assert.equal(requests, 4);
+});

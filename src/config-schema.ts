@@ -41,7 +41,7 @@ const Limits = Type.Object(
     index_queue: integer(16, 0, 'Such requests that may wait; one more is answered 429.'),
     text_queue: integer(1024, 1, 'Texts that may wait for the text tower.'),
     text_batch_tokens: integer(256, 1, 'Padded tokens in one batch of the text tower.'),
-    rerank_queue: integer(512, 1, 'Chunks that may wait for the cross-encoder.'),
+    rerank_queue: integer(512, 1, 'Queries that may wait for the cross-encoder.'),
     rerank_batch_pairs: integer(64, 1, 'Pairs in one batch of the cross-encoder.'),
     rerank_in_flight: integer(8, 1, 'Calls to the server behind rerank_url at once.'),
     image_queue: integer(256, 1, 'Pictures that may wait for the image tower.'),

@@ -8,6 +8,7 @@ import type {
   ModelRef,
   Signals,
   Thumbnail,
+  TraceContext,
 } from './types.ts';
 
 /**
@@ -54,15 +55,22 @@ export interface CrossEncoder {
   /** Milliseconds that a chunk of `pairs` is expected to take now, queueing included. */
   estimateMs(pairs: number): number;
   /**
-   * One Signals per image, in order. Cancelled work is dropped before it costs. `remainingMs` is what is left until the
-   * signal fires, for those who pass a deadline on.
+   * One Signals per image, in order. Cancelled work is dropped before it costs. Calls under one signal are one caller's:
+   * callers are served side by side, whatever each of them wants.
    */
   score(
     query: PreparedQuery,
     images: readonly ImageTokens[],
     signal: AbortSignal,
-    remainingMs?: number,
+    options?: ScoreOptions,
   ): Promise<readonly Signals[]>;
+}
+
+export interface ScoreOptions {
+  /** What is left until the answer is of no use any more; without it there is no hurry. */
+  readonly remainingMs?: number;
+  /** For a server that does the work. */
+  readonly trace?: TraceContext | undefined;
 }
 
 export interface RecallQuery {

@@ -63,6 +63,12 @@ export type FilterCondition =
 
 export type Filter = Readonly<Record<string, FilterCondition>>;
 
+/** W3C trace context of the request that work is done for, passed on as it came. */
+export interface TraceContext {
+  readonly traceparent: string;
+  readonly tracestate?: string;
+}
+
 export type DegradationReason = 'deadline_exceeded' | 'overloaded' | 'unavailable' | 'error';
 
 /** A step that was lost or cut short, told in the answer. */

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import type { TraceContext } from '../core/types.ts';
 import { LIMITS } from './limits.ts';
 
 const REQUEST_ID = new RegExp(`^[A-Za-z0-9._:+/=@-]{1,${LIMITS.requestIdCharacters}}$`);
@@ -21,6 +22,13 @@ export function traceId(headers: IncomingHttpHeaders): string | undefined {
   if (typeof header !== 'string') return undefined;
   if (header.startsWith('00') && header.length !== 55) return undefined;
   return TRACEPARENT.exec(header)?.[1];
+}
+
+/** What a server that works for this request is told of its trace; undefined where `traceId` is. */
+export function traceContext(headers: IncomingHttpHeaders): TraceContext | undefined {
+  const { traceparent, tracestate } = headers;
+  if (typeof traceparent !== 'string' || traceId(headers) === undefined) return undefined;
+  return { traceparent, ...(typeof tracestate === 'string' && tracestate !== '' ? { tracestate } : {}) };
 }
 
 export function addIdentityHeaders(app: FastifyInstance): void {

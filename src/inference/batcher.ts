@@ -23,8 +23,6 @@ export interface Batcher<T, R> {
   /** Rejects with `overloaded` when the queue is full and with the signal's reason when it fires before the run. */
   submit(item: T, signal: AbortSignal): Promise<Batched<R>>;
   readonly queued: number;
-  /** Items of the batch that runs now and those that wait, in the order of their turns. */
-  pending(): readonly T[];
 }
 
 interface Entry<T, R> {
@@ -43,7 +41,7 @@ interface Entry<T, R> {
  */
 export function createBatcher<T, R>(options: BatcherOptions<T, R>): Batcher<T, R> {
   let queue: Entry<T, R>[] = [];
-  let running: readonly Entry<T, R>[] = [];
+  let isRunning = false;
 
   function submit(item: T, signal: AbortSignal): Promise<Batched<R>> {
     if (signal.aborted) return Promise.reject(abortFailure(signal));
@@ -66,16 +64,16 @@ export function createBatcher<T, R>(options: BatcherOptions<T, R>): Batcher<T, R
       };
       signal.addEventListener('abort', entry.onAbort, { once: true });
       queue.push(entry);
-      if (running.length === 0) startBatch();
+      if (!isRunning) startBatch();
     });
   }
 
   function startBatch(): void {
     const batch = takeBatch();
     if (batch.length === 0) return;
-    running = batch;
+    isRunning = true;
     void runBatch(batch).finally(() => {
-      running = [];
+      isRunning = false;
       startBatch();
     });
   }
@@ -111,6 +109,5 @@ export function createBatcher<T, R>(options: BatcherOptions<T, R>): Batcher<T, R
     get queued() {
       return queue.length;
     },
-    pending: () => [...running, ...queue].map((entry) => entry.item),
   };
 }

@@ -76,6 +76,9 @@ export function splitFeatures(outputs: TensorMap, count: number, manifest: Bundl
   const presence = floats(outputs['ocr_presence']);
   const values = outputs['tokens_int8']?.data;
   const scales = floats(outputs['token_scale']);
+  if (scales?.every(Number.isFinite) === false) {
+    throw failure('internal', 'The model gave image tokens that are not finite.');
+  }
   const tokenCount = manifest.tokens?.count ?? 0;
   const tokenBytes = tokenCount * (manifest.tokens?.width ?? 0);
   return embeddings.map((embedding, row) => {

@@ -1,9 +1,9 @@
 import type { BundleManifest } from '../core/bundle-format.ts';
 import { failure } from '../core/errors.ts';
-import type { CrossEncoder, PreparedQuery, Tensor, TensorMap } from '../core/ports.ts';
+import type { CrossEncoder, Tensor, TensorMap } from '../core/ports.ts';
 import type { ImageTokens, ModelRef, Signals } from '../core/types.ts';
-import { type Batcher, createBatcher } from './batcher.ts';
 import type { ModelPart } from './model-part.ts';
+import { createPairQueue, type PairSlice } from './pair-queue.ts';
 import { padTexts } from './text-encoder.ts';
 import type { Tokenizer } from './tokenizer.ts';
 
@@ -11,23 +11,16 @@ export interface CrossEncoderDeps {
   readonly model: ModelRef;
   readonly manifest: BundleManifest;
   readonly tokenizer: Tokenizer;
-  readonly part: ModelPart;
-  /** Chunks that may wait. */
+  readonly part: Pick<ModelPart, 'call'>;
+  /** Callers that may wait. */
   readonly maxQueued: number;
   /** Pairs of one run of the graph, of one or several queries. */
   readonly maxBatchPairs: number;
 }
 
-/** Some images to score with one query. */
-export interface Chunk {
-  readonly query: PreparedQuery;
-  readonly images: readonly ImageTokens[];
-}
-
 export interface LocalCrossEncoder extends CrossEncoder {
   /** Learns what a pair costs, so that the first deadline can be judged as well as later ones. */
   warmUp(): Promise<void>;
-  readonly queue: Batcher<Chunk, readonly Signals[]>;
 }
 
 /** A chunk should take about this long, so that queries take turns and a deadline is missed by little. */
@@ -37,32 +30,32 @@ const WARM_UP_PAIRS = 16;
 /** Weight of the newest run in the running mean of milliseconds per pair. */
 const COST_SMOOTHING = 0.2;
 
-/** The bundle's own reranker in a worker thread; chunks of several queries share a run under the pair budget. */
+/** The bundle's own reranker in a worker thread; pairs of several queries share a run under the pair budget. */
 export function createCrossEncoder(deps: CrossEncoderDeps): LocalCrossEncoder {
   const { manifest, tokenizer } = deps;
   const { rerank, tokens } = manifest;
   if (rerank === null || tokens === null) throw failure('invalid_bundle', 'The bundle has no reranker.');
   let pairMs: number | undefined;
 
-  const queue = createBatcher<Chunk, readonly Signals[]>({
+  const queue = createPairQueue({
     name: 'cross-encoder',
     maxQueued: deps.maxQueued,
-    fits: (batch, next) => countPairs(batch) + next.images.length <= deps.maxBatchPairs,
-    run: async (batch) => {
+    maxInFlight: 1,
+    batchPairs: () => deps.maxBatchPairs,
+    run: async ({ slices, pairs }) => {
       const startedAt = performance.now();
-      const inputs = rerankInputs(batch, manifest);
+      const inputs = rerankInputs(slices, manifest);
       const transfer = Object.values(inputs).map((tensor) => tensor.data.buffer as ArrayBuffer);
       const outputs = await deps.part.call('run', { graph: 'rerank', inputs }, transfer);
-      const measured = (performance.now() - startedAt) / countPairs(batch);
+      const measured = (performance.now() - startedAt) / pairs;
       pairMs = pairMs === undefined ? measured : pairMs + COST_SMOOTHING * (measured - pairMs);
-      return splitSignals(outputs, rerank.signals, batch);
+      return signalsOf(outputs, rerank.signals, pairs);
     },
   });
 
   return {
     model: deps.model,
     signals: rerank.signals,
-    queue,
     prepare: (text) => ({ tokenIds: tokenizer.tokenizeTo(text, rerank.context_length).ids }),
     get chunkSize() {
       if (pairMs === undefined) return MIN_CHUNK;
@@ -71,7 +64,7 @@ export function createCrossEncoder(deps: CrossEncoderDeps): LocalCrossEncoder {
       const pairs = 2 ** Math.floor(Math.log2(CHUNK_TARGET_MS / pairMs));
       return Math.max(MIN_CHUNK, Math.min(deps.maxBatchPairs, pairs));
     },
-    estimateMs: (pairs) => (pairs + countPairs(queue.pending())) * (pairMs ?? 0),
+    estimateMs: (pairs) => (queue.running().pairs + queue.ahead(pairs) + pairs) * (pairMs ?? 0),
     async warmUp() {
       const blank: ImageTokens = {
         values: new Int8Array(tokens.count * tokens.width),
@@ -81,43 +74,38 @@ export function createCrossEncoder(deps: CrossEncoderDeps): LocalCrossEncoder {
       // The first run pays for memory and is no measure.
       for (let run = 0; run < 2; run++) {
         pairMs = undefined;
-        await queue.submit({ query: this.prepare(''), images }, new AbortController().signal);
+        await this.score(this.prepare(''), images, new AbortController().signal);
       }
     },
-    async score(query, images, signal) {
-      return (await queue.submit({ query, images }, signal)).result;
-    },
+    score: (query, images, signal, { remainingMs = Number.POSITIVE_INFINITY } = {}) =>
+      queue.submit({ query, images, signal, deadlineAt: performance.now() + remainingMs }),
   };
 }
 
-function countPairs(batch: readonly Chunk[]): number {
-  return batch.reduce((pairs, chunk) => pairs + chunk.images.length, 0);
-}
-
 /**
- * The rerank graph's inputs (see the bundle format): T texts, P pairs with the number of their text, and the P covers'
- * tokens one after the other.
+ * The rerank graph's inputs (see the bundle format): T different texts, P pairs with the number of their text, and the P
+ * covers' tokens one after the other.
  */
-export function rerankInputs(batch: readonly Chunk[], manifest: BundleManifest): TensorMap {
+export function rerankInputs(slices: readonly PairSlice[], manifest: BundleManifest): TensorMap {
   const { count = 0, width = 0 } = manifest.tokens ?? {};
-  const pairs = countPairs(batch);
+  const pairs = slices.reduce((sum, { images }) => sum + images.length, 0);
+  const distinct = new Map(slices.map(({ query }) => [query.tokenIds.join(' '), query.tokenIds]));
+  const texts = [...distinct.keys()];
   const pairText = new BigInt64Array(pairs);
   const values = new Int8Array(pairs * count * width);
   const scales = new Float32Array(pairs * count);
   let pair = 0;
-  batch.forEach(({ images }, text) => {
+  for (const { query, images } of slices) {
+    const text = BigInt(texts.indexOf(query.tokenIds.join(' ')));
     for (const image of images) {
-      pairText[pair] = BigInt(text);
+      pairText[pair] = text;
       values.set(image.values, pair * count * width);
       scales.set(image.scales, pair * count);
       pair += 1;
     }
-  });
+  }
   return {
-    ...rerankTexts(
-      batch.map(({ query }) => query.tokenIds),
-      manifest,
-    ),
+    ...rerankTexts([...distinct.values()], manifest),
     pair_text: { type: 'int64', dims: [pairs], data: pairText },
     tokens_int8: { type: 'int8', dims: [pairs, count, width], data: values },
     token_scale: { type: 'float32', dims: [pairs, count], data: scales },
@@ -133,23 +121,18 @@ export function rerankTexts(texts: readonly (readonly number[])[], { graphs, rer
   return { input_ids: ids };
 }
 
-function splitSignals(outputs: TensorMap, names: readonly string[], batch: readonly Chunk[]): Signals[][] {
-  const columns = names.map((name) => [name, scores(outputs[name], countPairs(batch))] as const);
-  let pair = 0;
-  return batch.map(({ images }) =>
-    images.map(() => {
-      const row = pair++;
-      return Object.fromEntries(columns.map(([name, column]) => [name, column[row] ?? Number.NaN]));
-    }),
+function signalsOf(outputs: TensorMap, names: readonly string[], pairs: number): Signals[] {
+  const columns = names.map((name) => [name, scores(outputs[name], pairs)] as const);
+  return Array.from({ length: pairs }, (_, pair) =>
+    Object.fromEntries(columns.map(([name, column]) => [name, column[pair] ?? Number.NaN])),
   );
 }
 
-/** One score per pair; a number that is not finite is an error, so that the caller falls back to recall order. */
+/** One score per pair. */
 function scores(tensor: Tensor | undefined, pairs: number): Float32Array {
   const data = tensor?.data;
   if (!(data instanceof Float32Array) || data.length !== pairs) {
     throw failure('internal', 'The cross-encoder gave scores of another shape than its bundle says.');
   }
-  if (!data.every(Number.isFinite)) throw failure('internal', 'The cross-encoder gave a score that is not finite.');
   return data;
 }

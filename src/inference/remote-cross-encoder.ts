@@ -1,10 +1,10 @@
-import pLimit from 'p-limit';
 import { abortFailure, untilAborted } from '../core/abort.ts';
 import type { BundleManifest } from '../core/bundle-format.ts';
 import { failure, isFailure } from '../core/errors.ts';
-import type { CrossEncoder, PreparedQuery } from '../core/ports.ts';
+import type { CrossEncoder } from '../core/ports.ts';
 import { servedModelName } from '../core/served-model.ts';
 import type { ImageTokens, ModelRef, Signals } from '../core/types.ts';
+import { createPairQueue, type PairBatch } from './pair-queue.ts';
 import { type BreakerState, createCallPolicy } from './remote/call-policy.ts';
 import { createInferenceServer, parseServedAt } from './remote/inference-server.ts';
 import { createLatencyEstimate, type LatencyEstimate } from './remote/latency-estimate.ts';
@@ -27,7 +27,7 @@ export interface RemoteCrossEncoderOptions {
   readonly maxBatchPairs: number;
   /** Calls in flight at once. */
   readonly maxInFlight: number;
-  /** Calls that may wait; one more is refused. */
+  /** Callers that may wait; one more is refused. */
   readonly maxQueued: number;
   /** False: tokens are always sent, also to a server on this machine that offers shared memory. */
   readonly sharesMemory?: boolean;
@@ -103,7 +103,7 @@ export async function openRemoteCrossEncoder(options: RemoteCrossEncoderOptions)
       const startedAt = performance.now();
       const images = new Array<ImageTokens>(size).fill(blank);
       await callServer(
-        { query: { tokenIds: manifest.self_test.text.input_ids }, images, timeoutMs: options.timeoutMs },
+        { slices: [{ query: { tokenIds: manifest.self_test.text.input_ids }, images }], timeoutMs: options.timeoutMs },
         signal,
       );
       if (run > 0) latency.learn(size, performance.now() - startedAt);
@@ -111,7 +111,7 @@ export async function openRemoteCrossEncoder(options: RemoteCrossEncoderOptions)
   }
 
   async function callServer(call: PairCall, signal: AbortSignal): Promise<Signals[]> {
-    const place = await shared?.put(call.images);
+    const place = await shared?.put(call.slices.flatMap(({ images }) => images));
     try {
       return await scorePairs(server, manifest, { ...call, sharedTokens: place }, signal);
     } finally {
@@ -157,7 +157,6 @@ function createRemote(
 ): RemoteCrossEncoder {
   const { manifest, tokenizer, timeoutMs, maxInFlight, maxQueued, onEvent } = options;
   const contextLength = manifest.rerank?.context_length ?? 0;
-  const inTurn = pLimit(maxInFlight);
   let calls = 0;
   const policy = createCallPolicy({
     isTransient: (error) => isFailure(error, 'unavailable'),
@@ -166,37 +165,44 @@ function createRemote(
     onBreakerChange: (state) => onEvent({ event: 'rerank_breaker', state }),
   });
 
-  /** One try: within the caller's deadline and within what any call may take. */
-  async function attempt(call: Call, signal: AbortSignal): Promise<Signals[]> {
-    await watch.trusted();
+  /** One try: within the callers' deadline and within what any call may take. */
+  async function attempt({ slices, pairs, deadlineAt, signal }: PairBatch): Promise<Signals[]> {
+    await untilAborted(watch.trusted(), signal);
     const startedAt = performance.now();
     const timeout = AbortSignal.timeout(Math.ceil(timeoutMs));
-    const leftMs = Math.min(timeoutMs, call.deadlineAt - startedAt);
+    const leftMs = Math.min(timeoutMs, deadlineAt - startedAt);
     try {
-      const { query, images } = call;
-      const signals = await callServer({ query, images, timeoutMs: leftMs }, AbortSignal.any([signal, timeout]));
-      latency.learn(call.images.length, performance.now() - startedAt);
+      const signals = await callServer({ slices, timeoutMs: leftMs }, AbortSignal.any([signal, timeout]));
+      latency.learn(pairs, performance.now() - startedAt);
       return signals;
     } catch (error) {
       if (!signal.aborted && !timeout.aborted) {
         if (isFailure(error, 'unavailable')) watch.distrust();
         throw error;
       }
-      throw abortedCall(signal, performance.now() - startedAt, latency.of(call.images.length));
+      throw abortedCall(signal, performance.now() - startedAt, latency.of(pairs));
     }
   }
 
-  async function makeCall(call: Call, signal: AbortSignal): Promise<Signals[]> {
+  async function makeCall(batch: PairBatch): Promise<Signals[]> {
     // A server that is known not to be there is no business of breaker and retries.
-    await untilAborted(watch.trusted(), signal);
+    await untilAborted(watch.trusted(), batch.signal);
     calls += 1;
     try {
-      return await policy.run(() => attempt(call, signal), signal);
+      return await policy.run(() => attempt(batch), batch.signal);
     } catch (error) {
       if (isFailure(error, 'internal')) onEvent({ event: 'rerank_call_failed', error });
       throw error;
     }
   }
+
+  const queue = createPairQueue({
+    name: 'reranking server',
+    maxQueued,
+    maxInFlight,
+    batchPairs: pairsPerCall,
+    run: makeCall,
+  });
 
   return {
     model: options.model,
@@ -207,27 +213,12 @@ function createRemote(
     },
     estimateMs(pairs) {
       if (watch.served === undefined) return 0;
-      const needed = Math.ceil(pairs / pairsPerCall());
-      const rounds = Math.ceil((inTurn.activeCount + inTurn.pendingCount + needed) / maxInFlight);
-      return rounds * latency.of(Math.ceil(pairs / needed));
+      const needed = Math.ceil((queue.ahead(pairs) + pairs) / pairsPerCall());
+      const rounds = Math.ceil((queue.running().batches + needed) / maxInFlight);
+      return rounds * latency.of(Math.ceil(pairs / Math.ceil(pairs / pairsPerCall())));
     },
-    async score(query, images, signal, remainingMs = Number.POSITIVE_INFINITY) {
-      if (signal.aborted) throw abortFailure(signal);
-      const parts = evenParts(images, pairsPerCall());
-      if (inTurn.pendingCount + parts.length > maxQueued) {
-        throw failure('overloaded', 'Too many calls wait for the reranking server.', { retryAfterSeconds: 1 });
-      }
-      const deadlineAt = performance.now() + remainingMs;
-      // A chunk counts as a whole: when one call fails, the others need not go on.
-      const failed = new AbortController();
-      const either = AbortSignal.any([signal, failed.signal]);
-      const made = parts.map((part) => inTurn(() => makeCall({ query, images: part, deadlineAt }, either)));
-      try {
-        return (await untilAborted(Promise.all(made), signal)).flat();
-      } finally {
-        failed.abort();
-      }
-    },
+    score: (query, images, signal, { remainingMs = Number.POSITIVE_INFINITY, trace } = {}) =>
+      queue.submit({ query, images, signal, deadlineAt: performance.now() + remainingMs, trace }),
     status: () => ({
       server: watch.state,
       breaker: policy.breaker,
@@ -237,13 +228,6 @@ function createRemote(
     }),
     close,
   };
-}
-
-interface Call {
-  readonly query: PreparedQuery;
-  readonly images: readonly ImageTokens[];
-  /** On the clock of `performance.now()`. */
-  readonly deadlineAt: number;
 }
 
 /** The call had as long as calls usually take, and more than a moment. */
@@ -264,12 +248,4 @@ function abortedCall(caller: AbortSignal, elapsedMs: number, expectedMs: number)
   }
   const cause = new TooSlowError(elapsedMs);
   return failure('deadline_exceeded', 'The reranking server did not answer in time.', { cause });
-}
-
-/** Parts of nearly equal size, none above `most`. */
-function evenParts<T>(items: readonly T[], most: number): (readonly T[])[] {
-  const count = Math.ceil(items.length / most);
-  return Array.from({ length: count }, (_, part) =>
-    items.slice(Math.floor((part * items.length) / count), Math.floor(((part + 1) * items.length) / count)),
-  );
 }

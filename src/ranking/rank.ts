@@ -1,6 +1,6 @@
 import { untilAborted } from '../core/abort.ts';
 import type { CoverIndex, CrossEncoder, QueryEncoder } from '../core/ports.ts';
-import type { CoverRecord, Degradation, Filter, ModelRef, Signals } from '../core/types.ts';
+import type { CoverRecord, Degradation, Filter, ModelRef, Signals, TraceContext } from '../core/types.ts';
 import { startDeadline } from './deadline.ts';
 import { type Candidate, type FusedCandidate, type FusionWeights, fuse } from './fuse.ts';
 import { rerank } from './rerank.ts';
@@ -13,6 +13,8 @@ export interface RankRequest {
   readonly rerankK: number;
   /** Share of the covers to rerank that the load leaves room for, 0 to 1; what is left out is told. Default: 1. */
   readonly rerankShare?: number;
+  /** Passed on to a server that reranks. */
+  readonly trace?: TraceContext | undefined;
   readonly candidates?: readonly string[];
   readonly filter?: Filter;
   /** In the place of the ranker's own; every signal that it names is one that the ranker offers. */
@@ -99,6 +101,7 @@ export function createRanker({ queryEncoder, index, crossEncoder, weights, signa
                 query: request.query,
                 ids: rerankable.map(({ cover }) => cover.id),
                 share: request.rerankShare ?? 1,
+                trace: request.trace,
                 deadline,
               },
               crossEncoder,

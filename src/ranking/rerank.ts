@@ -1,7 +1,7 @@
 import { untilAborted } from '../core/abort.ts';
 import { isFailure } from '../core/errors.ts';
 import type { CoverIndex, CrossEncoder } from '../core/ports.ts';
-import type { Degradation, DegradationReason, ImageTokens, Signals } from '../core/types.ts';
+import type { Degradation, DegradationReason, ImageTokens, Signals, TraceContext } from '../core/types.ts';
 import type { Deadline } from './deadline.ts';
 
 export interface RerankJob {
@@ -11,6 +11,7 @@ export interface RerankJob {
   /** Share of them that the load leaves room for, 0 to 1. Default: 1. */
   readonly share?: number;
   readonly deadline: Deadline;
+  readonly trace?: TraceContext | undefined;
 }
 
 export interface Reranked {
@@ -27,7 +28,7 @@ const FINISH_MS = 2;
  * deadline cannot hold another chunk. A chunk that fails or comes too late ends the work; what was scored before it stands, and `degraded` says why.
  */
 export async function rerank(job: RerankJob, crossEncoder: CrossEncoder, index: CoverIndex): Promise<Reranked> {
-  const { ids: wanted, share = 1, deadline } = job;
+  const { ids: wanted, share = 1, deadline, trace } = job;
   const ids = wanted.slice(0, Math.ceil(wanted.length * share));
   const signals = new Map<string, Signals>();
   const stopped = (reason: DegradationReason): Reranked => ({
@@ -46,7 +47,7 @@ export async function rerank(job: RerankJob, crossEncoder: CrossEncoder, index: 
       if (covers.length === 0) continue;
       const tokens = covers.map((cover) => cover.tokens);
       const remainingMs = deadline.remainingMs() - FINISH_MS;
-      const scoring = crossEncoder.score(query, tokens, deadline.signal, remainingMs);
+      const scoring = crossEncoder.score(query, tokens, deadline.signal, { remainingMs, trace });
       const scores = await untilAborted(scoring, deadline.signal);
       covers.forEach(({ id }, position) => {
         signals.set(id, scores[position] ?? {});

@@ -1,7 +1,7 @@
 import { dot } from '../core/dot.ts';
 import { type CoverrankError, failure, isFailure } from '../core/errors.ts';
 import type { CoverEncoder, CoverIndex, CrossEncoder, ImageFetcher, QueryEncoder } from '../core/ports.ts';
-import type { ImageTokens, Signals } from '../core/types.ts';
+import type { ImageTokens, Signals, TraceContext } from '../core/types.ts';
 import { type FusionWeights, signalsOf, weigh } from './fuse.ts';
 
 /** One pair to score: a query with a cover of the index or with a picture. */
@@ -16,7 +16,7 @@ export type PairScore =
 
 export interface PairScorer {
   /** One entry per pair, in order; a pair that cannot be scored carries its error and the rest go on. */
-  score(pairs: readonly ScorePair[], signal: AbortSignal): Promise<readonly PairScore[]>;
+  score(pairs: readonly ScorePair[], signal: AbortSignal, trace?: TraceContext): Promise<readonly PairScore[]>;
 }
 
 export interface PairScorerDeps {
@@ -38,14 +38,18 @@ interface Subject {
 export function createPairScorer(deps: PairScorerDeps): PairScorer {
   const { queryEncoder, coverEncoder, crossEncoder, index, fetcher, weights } = deps;
 
-  async function scorePair({ query, image }: ScorePair, signal: AbortSignal): Promise<PairScore> {
+  async function scorePair(
+    { query, image }: ScorePair,
+    signal: AbortSignal,
+    trace: TraceContext | undefined,
+  ): Promise<PairScore> {
     const { embedding } = await queryEncoder.encode(query, signal);
     const subject =
       'id' in image ? await indexed(image.id, embedding, signal) : await encoded(image, embedding, signal);
     const reranked =
       crossEncoder === undefined || subject.tokens === undefined
         ? undefined
-        : (await crossEncoder.score(crossEncoder.prepare(query), [subject.tokens], signal))[0];
+        : (await crossEncoder.score(crossEncoder.prepare(query), [subject.tokens], signal, { trace }))[0];
     const signals = signalsOf(subject.cosine, subject.ocrPresence, reranked);
     return { signals, relevanceScore: weigh(signals, weights).relevanceScore };
   }
@@ -73,10 +77,10 @@ export function createPairScorer(deps: PairScorerDeps): PairScorer {
   }
 
   return {
-    score: (pairs, signal) =>
+    score: (pairs, signal, trace) =>
       Promise.all(
         pairs.map((pair) =>
-          scorePair(pair, signal).catch((error: unknown) => {
+          scorePair(pair, signal, trace).catch((error: unknown) => {
             if (isFailure(error)) return { error };
             throw error;
           }),

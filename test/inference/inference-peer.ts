@@ -1,5 +1,5 @@
 import { type FileHandle, open as openFile, readFile } from 'node:fs/promises';
-import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import { createServer, type IncomingHttpHeaders, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
@@ -13,7 +13,8 @@ export type Fault = { times?: number } & (
   | { readonly kind: 'truncate' }
   | { readonly kind: 'status'; readonly status: number; readonly body: string }
   | { readonly kind: 'rows'; readonly add: number }
-  | { readonly kind: 'nan' }
+  /** The first score, or the one of that pair. */
+  | { readonly kind: 'nan'; readonly pair?: number }
   | { readonly kind: 'garbage' }
   | { readonly kind: 'json' }
 );
@@ -23,6 +24,7 @@ export interface SeenCall {
   /** Of the whole body. */
   readonly bytes: number;
   readonly timeoutUs: number;
+  readonly trace: { readonly traceparent: string | undefined; readonly tracestate: string | undefined };
 }
 
 export interface InferencePeer {
@@ -34,6 +36,8 @@ export interface InferencePeer {
   fault: Fault | undefined;
   /** Whether health and model say ready. */
   isReady: boolean;
+  /** Takes connections and answers nothing but /infer. */
+  isSilent: boolean;
   /** Answered in place of the model's configuration's hash; null: the server has no configuration to tell. */
   hash: string | null;
   /** `refused`: the extension is there, but the memory is not the same as the caller's. */
@@ -73,6 +77,7 @@ export async function startPeer(modelFolder: string, port = 0): Promise<Inferenc
   const peer: State = {
     fault: undefined,
     isReady: true,
+    isSilent: false,
     hash: model.hash,
     metadata: {},
     mostAtOnce: 0,
@@ -88,6 +93,7 @@ export async function startPeer(modelFolder: string, port = 0): Promise<Inferenc
   async function handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const path = request.url ?? '';
     const root = `/v2/models/${model.name}`;
+    if (peer.isSilent && path !== `${root}/infer`) return;
     if (path === '/v2/health/ready') return answer(response, peer.isReady ? 200 : 400, {});
     if (path === '/v2') {
       const extensions = peer.sharedMemory === 'none' ? [] : ['system_shared_memory'];
@@ -105,7 +111,7 @@ export async function startPeer(modelFolder: string, port = 0): Promise<Inferenc
     open += 1;
     peer.mostAtOnce = Math.max(peer.mostAtOnce, open);
     try {
-      await infer(await bodyOf(request), Number(request.headers['inference-header-content-length']), response);
+      await infer(await bodyOf(request), request.headers, response);
     } finally {
       open -= 1;
     }
@@ -129,12 +135,18 @@ export async function startPeer(modelFolder: string, port = 0): Promise<Inferenc
     answer(response, 200, {});
   }
 
-  async function infer(body: Buffer, headerBytes: number, response: ServerResponse): Promise<void> {
+  async function infer(body: Buffer, headers: IncomingHttpHeaders, response: ServerResponse): Promise<void> {
+    const headerBytes = Number(headers['inference-header-content-length']);
     const header = JSON.parse(body.toString('utf8', 0, headerBytes)) as {
       inputs: WirePort[];
       parameters: { timeout: number };
     };
-    calls.push({ pairs: header.inputs[0]?.shape[0] ?? 0, bytes: body.length, timeoutUs: header.parameters.timeout });
+    calls.push({
+      pairs: header.inputs[0]?.shape[0] ?? 0,
+      bytes: body.length,
+      timeoutUs: header.parameters.timeout,
+      trace: { traceparent: one(headers['traceparent']), tracestate: one(headers['tracestate']) },
+    });
     const fault = takeFault(peer);
     if (fault?.kind === 'latency') await setTimeout(fault.ms);
     if (fault?.kind === 'reset') return void response.socket?.resetAndDestroy();
@@ -210,7 +222,7 @@ function tensorOf(datatype: string, dims: readonly number[], buffer: ArrayBuffer
 
 function distort(score: Score, fault: Fault | undefined): Score {
   if (fault?.kind === 'nan')
-    return { ...score, data: score.data.map((value, row) => (row === 0 ? Number.NaN : value)) };
+    return { ...score, data: score.data.map((value, row) => (row === (fault.pair ?? 0) ? Number.NaN : value)) };
   if (fault?.kind !== 'rows') return score;
   const rows = score.data.length + fault.add;
   return { ...score, shape: [rows, 1], data: Float32Array.from({ length: rows }, (_, row) => score.data[row] ?? 0) };
@@ -230,6 +242,10 @@ function sendBinary(response: ServerResponse, scores: readonly Score[], truncate
   });
   if (!truncate) return void response.end(body);
   response.write(body.subarray(0, body.length - 3), () => response.socket?.destroy());
+}
+
+function one(header: string | string[] | undefined): string | undefined {
+  return Array.isArray(header) ? header.join() : header;
 }
 
 /** Triton calls its error documents plain text now and then, so nobody may rely on the type. */

@@ -92,7 +92,10 @@ test('pairs score as in the bundle itself, spread over calls that are in flight 
   const warmUpCalls = peer.calls.length;
   const query = encoder.prepare('红烧肉的做法 2');
   peer.fault = { kind: 'latency', ms: 30 };
-  assertClose(await encoder.score(query, images(40), never, 1500), await expectedScores(query.tokenIds, 40));
+  assertClose(
+    await encoder.score(query, images(40), never, { remainingMs: 1500 }),
+    await expectedScores(query.tokenIds, 40),
+  );
   // The exported model takes 16 pairs at once.
   const pairs = peer.calls.slice(warmUpCalls).map((call) => call.pairs);
   assert.deepEqual(
@@ -104,10 +107,64 @@ test('pairs score as in the bundle itself, spread over calls that are in flight 
   assert.equal(encoder.model.hash, bundle.manifest.hash);
 });
 
+test('queries that wait share a call, and each gets its own scores', async (t) => {
+  const peer = await start(t);
+  const { encoder } = await open(t, peer.url, { maxInFlight: 1 });
+  const first = peer.calls.length;
+  peer.fault = { kind: 'latency', ms: 50 };
+  const texts = ['红烧肉的做法', '猫', '一只猫'];
+  const queries = texts.map((text) => encoder.prepare(text));
+  const scored = queries.map((query, index) =>
+    encoder.score(query, images(index === 0 ? 16 : 4), new AbortController().signal),
+  );
+  for (const [index, query] of queries.entries()) {
+    assertClose((await scored[index]) ?? [], await expectedScores(query.tokenIds, index === 0 ? 16 : 4));
+  }
+  assert.deepEqual(
+    peer.calls.slice(first).map(({ pairs }) => pairs),
+    [16, 8],
+  );
+});
+
+test('a score that is no number fails its own query and leaves the others of the call theirs', async (t) => {
+  const peer = await start(t);
+  const { encoder } = await open(t, peer.url, { maxInFlight: 1 });
+  peer.fault = { kind: 'latency', ms: 50, times: 1 };
+  const query = encoder.prepare('猫');
+  const busy = encoder.score(query, images(1), never);
+  const [spoilt, whole] = [2, 3].map((pairs) => encoder.score(query, images(pairs), new AbortController().signal));
+  await until(() => peer.fault?.times === 0);
+  peer.fault = { kind: 'nan', pair: 1 };
+  await busy;
+  // The two waited together: pair 1 of their call is the first query's second picture.
+  await assert.rejects(spoilt ?? Promise.resolve(), failed('internal'));
+  assertClose((await whole) ?? [], await expectedScores(query.tokenIds, 3));
+});
+
+test('the trace of the request goes along with the call', async (t) => {
+  const peer = await start(t);
+  const { encoder } = await open(t, peer.url);
+  const trace = { traceparent: '00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01', tracestate: 'a=1,b=2' };
+  await encoder.score(encoder.prepare('猫'), images(2), never, { trace });
+  assert.deepEqual(peer.calls.at(-1)?.trace, trace);
+  await encoder.score(encoder.prepare('猫'), images(2), never);
+  assert.deepEqual(peer.calls.at(-1)?.trace, { traceparent: undefined, tracestate: undefined });
+});
+
+test('a server that takes the connection and says nothing is asked again, and trusted when it speaks', async (t) => {
+  const peer = await start(t);
+  peer.isSilent = true;
+  const { encoder } = await open(t, peer.url, { watchTimings: { checkMs: 30, retryMs: 10, recheckMs: 60 } });
+  assert.equal(encoder.status().server, 'absent');
+  peer.isSilent = false;
+  await until(() => encoder.status().server === 'serving');
+  assert.equal((await encoder.score(encoder.prepare('猫'), images(2), never)).length, 2);
+});
+
 test('what is left of the deadline is told to the server, in microseconds', async (t) => {
   const peer = await start(t);
   const { encoder } = await open(t, peer.url, { timeoutMs: 900 });
-  await encoder.score(encoder.prepare('猫'), images(2), never, 300);
+  await encoder.score(encoder.prepare('猫'), images(2), never, { remainingMs: 300 });
   const withDeadline = peer.calls.at(-1)?.timeoutUs ?? 0;
   assert.ok(withDeadline > 0 && withDeadline <= 300_000, String(withDeadline));
   await encoder.score(encoder.prepare('猫'), images(2), never);
@@ -230,7 +287,10 @@ test("a slow server costs the caller its deadline and no more; the caller's leav
   const { encoder } = await open(t, peer.url);
   peer.fault = { kind: 'latency', ms: 1000 };
   const query = encoder.prepare('猫');
-  await assert.rejects(encoder.score(query, images(3), AbortSignal.timeout(80), 80), failed('deadline_exceeded'));
+  await assert.rejects(
+    encoder.score(query, images(3), AbortSignal.timeout(80), { remainingMs: 80 }),
+    failed('deadline_exceeded'),
+  );
   const left = new AbortController();
   const scoring = encoder.score(query, images(3), left.signal);
   setImmediate(() => left.abort());
@@ -254,7 +314,10 @@ test('deadlines too short for any server are not held against it', async (t) => 
   peer.fault = { kind: 'latency', ms: 30 };
   const query = encoder.prepare('猫');
   for (let call = 0; call < 12; call++) {
-    await assert.rejects(encoder.score(query, images(1), AbortSignal.timeout(2), 2), failed('deadline_exceeded'));
+    await assert.rejects(
+      encoder.score(query, images(1), AbortSignal.timeout(2), { remainingMs: 2 }),
+      failed('deadline_exceeded'),
+    );
   }
   assert.equal(encoder.status().breaker, 'closed');
 });
@@ -287,14 +350,15 @@ test('after repeated faults calls fail at once without reaching the server, unti
 test('calls beyond the queue are refused, and those whose caller left are not made', async (t) => {
   const peer = await start(t);
   const { encoder } = await open(t, peer.url, { maxInFlight: 1, maxQueued: 2 });
+  const caller = (): AbortSignal => new AbortController().signal;
   const query = encoder.prepare('猫');
   peer.fault = { kind: 'latency', ms: 100 };
   const before = peer.calls.length;
-  const first = encoder.score(query, images(1), never);
+  const first = encoder.score(query, images(1), caller());
   const leaving = new AbortController();
   const second = encoder.score(query, images(1), leaving.signal);
-  const third = encoder.score(query, images(1), never);
-  await assert.rejects(encoder.score(query, images(1), never), failed('overloaded'));
+  const third = encoder.score(query, images(1), caller());
+  await assert.rejects(encoder.score(query, images(1), caller()), failed('overloaded'));
   leaving.abort();
   await assert.rejects(second, failed('cancelled'));
   await Promise.all([first, third]);

@@ -1,8 +1,11 @@
 import assert from 'node:assert/strict';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { createServer, type IncomingHttpHeaders } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { defaultConfig } from '../../src/config.ts';
 import { isFailure } from '../../src/core/errors.ts';
 import { packageRoot } from '../../src/core/package-root.ts';
 import { readManifest } from '../../src/inference/bundle.ts';
@@ -66,6 +69,42 @@ test('the service reranks on the server, ranks without it when it dies, and take
   const again = await startPeer(path, peer.port);
   t.after(() => again.close());
   await until(async () => (await rank(remote)).body.degraded.length === 0);
+});
+
+test("a request's trace reaches the reranking server, and no host that pictures come from", async (t) => {
+  const folder = await mkdtemp(join(tmpdir(), 'coverrank-remote-'));
+  t.after(() => rm(folder, { recursive: true, force: true }));
+  const { path } = await exportModel({ dir: demo, manifest: readManifest(demo) }, folder, { maxBatch: 64 });
+  const peer = await startPeer(path);
+  t.after(() => peer.close());
+  const asked: IncomingHttpHeaders[] = [];
+  const pictures = createServer(async (request, response) => {
+    asked.push(request.headers);
+    response.writeHead(200, { 'content-type': 'image/webp' });
+    response.end(await readFile(join(packageRoot, 'index/samples/cover-0001.webp')));
+  });
+  await new Promise<void>((resolve) => pictures.listen(0, '127.0.0.1', resolve));
+  t.after(() => pictures.close());
+  const host = `127.0.0.1:${(pictures.address() as AddressInfo).port}`;
+  const { fetch } = defaultConfig();
+  const service = await openService({ rerank_url: peer.url, fetch: { ...fetch, allow: [host] } });
+  t.after(() => service.close());
+
+  const trace = { traceparent: '00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01', tracestate: 'vendor=1' };
+  const post = (url: string, payload: object, headers: Record<string, string>) =>
+    service.call({ method: 'POST', url, payload, headers });
+  const items = [{ id: 'a', image_url: `http://${host}/a.webp` }];
+  assert.equal((await post('/index', { items }, trace)).status, 200);
+  await post('/rank', { query: '猫', top_n: 1, recall_k: 1, rerank_k: 1, deadline_ms: 20_000 }, trace);
+  assert.deepEqual(peer.calls.at(-1)?.trace, trace);
+  await post('/score', { pairs: [{ query: '狗', image_url: `http://${host}/b.webp` }] }, trace);
+  assert.deepEqual(peer.calls.at(-1)?.trace, trace);
+  assert.equal(asked.length, 2);
+  assert.ok(asked.every((headers) => headers['traceparent'] === undefined && headers['tracestate'] === undefined));
+
+  const untold = { traceparent: undefined, tracestate: undefined };
+  await post('/score', { pairs: [{ query: '鸟', id: 'a' }] }, { ...trace, traceparent: 'nonsense' });
+  assert.deepEqual(peer.calls.at(-1)?.trace, untold);
 });
 
 test('a server with another model ends the start', async (t) => {

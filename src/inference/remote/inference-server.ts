@@ -1,5 +1,6 @@
 import { type Dispatcher, errors, Pool } from 'undici';
 import { failure } from '../../core/errors.ts';
+import type { TraceContext } from '../../core/types.ts';
 import { HEADER_LENGTH, type InferRequest, readOutputs } from './inference-protocol.ts';
 
 /** Where a model is served: `http://host:8000`, or with `/v2/models/NAME` and `/versions/V` behind it. */
@@ -28,9 +29,9 @@ export interface InferenceServer {
   /**
    * The float32 outputs by name. Rejects with `unavailable` (not reached, connection lost, model gone), `overloaded`,
    * `deadline_exceeded` (the server gave up waiting) or `internal` (the server failed or answered nonsense), and with
-   * the signal's reason when it fires.
+   * the signal's reason when it fires. `trace` goes along as headers.
    */
-  infer(request: InferRequest, signal: AbortSignal): Promise<ReadonlyMap<string, Float32Array>>;
+  infer(request: InferRequest, signal: AbortSignal, trace?: TraceContext): Promise<ReadonlyMap<string, Float32Array>>;
   /** Names of the protocol's extensions that the server has. */
   extensions(signal: AbortSignal): Promise<readonly unknown[]>;
   /** Has the server map the POSIX shared memory object `/name`. Rejects when it cannot. */
@@ -112,11 +113,11 @@ export function createInferenceServer({ at, connections }: InferenceServerOption
       const answer = await call({ path: `${modelPath}/config`, method: 'GET', signal });
       return answer.status === 200 ? parseJson(answer) : undefined;
     },
-    async infer({ body, headerBytes }, signal) {
+    async infer({ body, headerBytes }, signal, trace) {
       const answer = await call({
         path: `${modelPath}/infer`,
         method: 'POST',
-        headers: { 'content-type': 'application/octet-stream', [HEADER_LENGTH]: String(headerBytes) },
+        headers: { 'content-type': 'application/octet-stream', [HEADER_LENGTH]: String(headerBytes), ...trace },
         body,
         signal,
       });

@@ -1,17 +1,17 @@
 import type { BundleManifest } from '../../core/bundle-format.ts';
 import { failure } from '../../core/errors.ts';
-import type { PreparedQuery, TensorMap } from '../../core/ports.ts';
-import type { ImageTokens, Signals } from '../../core/types.ts';
+import type { TensorMap } from '../../core/ports.ts';
+import type { Signals } from '../../core/types.ts';
+import { isFiniteScore, type PairSlice } from '../pair-queue.ts';
 import { layOutRequest, type TensorSpec } from './inference-protocol.ts';
 import type { InferenceServer } from './inference-server.ts';
 import type { SharedPlace } from './shared-tokens.ts';
 
 const TOKENS = 'tokens_int8';
 
-/** One query with some images, as one call to an exported reranker. */
+/** Pairs of one or several queries, as one call to an exported reranker. */
 export interface PairCall {
-  readonly query: PreparedQuery;
-  readonly images: readonly ImageTokens[];
+  readonly slices: readonly PairSlice[];
   /** Told to the server, so that it does not work on what nobody waits for any more. */
   readonly timeoutMs: number;
   /** Where the images' tokens already lie for the server; without it they are sent. */
@@ -28,35 +28,46 @@ export function pairSpecs({ name, rerank, tokens }: BundleManifest, pairs: numbe
   ];
 }
 
-/** The signals of every pair, in order. Rejects as `InferenceServer.infer` does; scores that are not finite are `internal`. */
+/**
+ * The signals of every pair, in order. Rejects as `InferenceServer.infer` does, and with `internal` when no slice has
+ * finite scores throughout: then the server is at fault, and not one query or picture.
+ */
 export async function scorePairs(
   server: InferenceServer,
   manifest: BundleManifest,
-  { query, images, timeoutMs, sharedTokens }: PairCall,
+  { slices, timeoutMs, sharedTokens }: PairCall,
   signal: AbortSignal,
 ): Promise<Signals[]> {
   const names = manifest.rerank?.signals ?? [];
+  const pairs = slices.reduce((sum, { images }) => sum + images.length, 0);
   const timeout = Math.max(1, Math.floor(timeoutMs * 1000));
-  const specs = pairSpecs(manifest, images.length).map((spec) =>
+  const specs = pairSpecs(manifest, pairs).map((spec) =>
     spec.name === TOKENS && sharedTokens !== undefined ? { ...spec, shared: sharedTokens } : spec,
   );
   const request = layOutRequest(specs, names, { timeout });
-  fillPairs(request.inputs, query, images);
-  const outputs = await server.infer(request, signal);
-  const columns = names.map((name) => [name, checkedScores(outputs.get(name), images.length)] as const);
-  return images.map((_, pair) =>
+  fillPairs(request.inputs, slices, pairs);
+  // A call has one parent: of several queries the first is told.
+  const outputs = await server.infer(request, signal, slices.find(({ trace }) => trace !== undefined)?.trace);
+  const columns = names.map((name) => [name, checkedScores(outputs.get(name), pairs)] as const);
+  const signals = Array.from({ length: pairs }, (_, pair) =>
     Object.fromEntries(columns.map(([name, scores]) => [name, scores[pair] ?? Number.NaN])),
   );
+  if (hasFiniteSlice(signals, slices)) return signals;
+  throw failure('internal', 'The reranking server gave a score that is not finite.');
 }
 
-/** Every pair has the query's ids, padded with 0, and its image's tokens, unless these are shared. */
-function fillPairs(inputs: TensorMap, { tokenIds }: PreparedQuery, images: readonly ImageTokens[]): void {
+/** Every pair has its query's ids, padded with 0, and its image's tokens, unless these are shared. */
+function fillPairs(inputs: TensorMap, slices: readonly PairSlice[], pairs: number): void {
   const { input_ids: ids, token_scale: scales, [TOKENS]: tokens } = inputs;
-  const text = tokenIds.map(BigInt);
-  for (const [pair, image] of images.entries()) {
-    if (ids?.data instanceof BigInt64Array) ids.data.set(text, (pair * ids.data.length) / images.length);
-    if (scales?.data instanceof Float32Array) scales.data.set(image.scales, pair * image.scales.length);
-    if (tokens?.data instanceof Int8Array) tokens.data.set(image.values, pair * image.values.length);
+  let pair = 0;
+  for (const { query, images } of slices) {
+    const text = query.tokenIds.map(BigInt);
+    for (const image of images) {
+      if (ids?.data instanceof BigInt64Array) ids.data.set(text, (pair * ids.data.length) / pairs);
+      if (scales?.data instanceof Float32Array) scales.data.set(image.scales, pair * image.scales.length);
+      if (tokens?.data instanceof Int8Array) tokens.data.set(image.values, pair * image.values.length);
+      pair += 1;
+    }
   }
 }
 
@@ -64,8 +75,14 @@ function checkedScores(scores: Float32Array | undefined, pairs: number): Float32
   if (scores?.length !== pairs) {
     throw failure('internal', 'The reranking server gave scores of another shape than its model says.');
   }
-  if (!scores.every(Number.isFinite)) {
-    throw failure('internal', 'The reranking server gave a score that is not finite.');
-  }
   return scores;
+}
+
+function hasFiniteSlice(signals: readonly Signals[], slices: readonly PairSlice[]): boolean {
+  let first = 0;
+  return slices.some(({ images }) => {
+    const own = signals.slice(first, first + images.length);
+    first += images.length;
+    return own.every(isFiniteScore);
+  });
 }

@@ -52,7 +52,7 @@ export function createServerWatch({ check, onChange, timings }: ServerWatchOptio
 
   function look(): Promise<ServedModel> {
     clearTimeout(timer);
-    looking ??= check(AbortSignal.any([closing.signal, AbortSignal.timeout(checkMs)]))
+    looking ??= lookOnce()
       .then(
         (found) => {
           served = found;
@@ -70,6 +70,17 @@ export function createServerWatch({ check, onChange, timings }: ServerWatchOptio
         lookLater();
       });
     return looking;
+  }
+
+  async function lookOnce(): Promise<ServedModel> {
+    // Not `AbortSignal.timeout`: joined with another signal it may be collected as garbage before it fires.
+    const late = new AbortController();
+    const timeout = setTimeout(() => late.abort(), checkMs);
+    try {
+      return await check(AbortSignal.any([closing.signal, late.signal]));
+    } finally {
+      clearTimeout(timeout);
+    }
   }
 
   function lookLater(): void {

@@ -81,6 +81,8 @@ export function createSharedTokens({ server, places }: SharedTokensOptions): Sha
       try {
         if (!(await server.extensions(signal)).includes(EXTENSION)) return await drop();
         if (region?.placeBytes === placeBytes && (await server.hasRegion(region.name, signal))) return;
+        // Of a region that is too small now the server would hold on to the memory.
+        if (region !== undefined) await server.unregisterRegion(region.name, signal);
         await drop();
         region = await make(placeBytes, signal);
       } catch {

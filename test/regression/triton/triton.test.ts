@@ -112,7 +112,7 @@ describe('an exported reranker on Triton', { skip }, () => {
       const encoder = await open(t, model);
       for (const text of QUERIES) {
         const query = encoder.prepare(text);
-        const scores = await encoder.score(query, images(70), never, 5000);
+        const scores = await encoder.score(query, images(70), never, { remainingMs: 5000 });
         for (const [pair, expected] of (await inProcess(query.tokenIds, 70)).entries()) {
           const difference = Math.abs((scores[pair]?.['ocr_semantic'] ?? Number.NaN) - expected);
           assert.ok(difference < 1e-4, `${text}, pair ${pair}: differs by ${difference}`);
@@ -201,7 +201,7 @@ describe('an exported reranker on Triton', { skip }, () => {
     const query = encoder.prepare('猫');
     const outcomes = await Promise.all(
       Array.from({ length: 200 }, () =>
-        encoder.score(query, pairs, AbortSignal.timeout(3000), 3000).then(
+        encoder.score(query, pairs, AbortSignal.timeout(3000), { remainingMs: 3000 }).then(
           (scores) => scores.length,
           (error: CoverrankError) => error.code,
         ),

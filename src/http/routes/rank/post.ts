@@ -1,6 +1,7 @@
 import { failure } from '../../../core/errors.ts';
 import { clientSignal, holdPlace, workSignal } from '../../client-signal.ts';
 import { LIMITS } from '../../limits.ts';
+import { traceContext } from '../../request-identity.ts';
 import type { AddRoute } from '../../route.ts';
 import { answer, problems } from '../../schemas/common.ts';
 import { RankAnswer, RankBody } from '../../schemas/rank.ts';
@@ -44,7 +45,10 @@ export const addRank: AddRoute = (app, { lifecycle, gates, brownOut, telemetry }
       const timeLeft = remaining();
       const { queuedMs } = await holdPlace(gates.rank, reply, workSignal(reply, timeLeft), PATIENCE * timeLeft);
       const rerankShare = brownOut.admit(queuedMs / timeLeft);
-      const ranking = await ranker.rank({ ...wanted, rerankShare, deadlineMs: remaining() }, client);
+      const ranking = await ranker.rank(
+        { ...wanted, rerankShare, deadlineMs: remaining(), trace: traceContext(request.headers) },
+        client,
+      );
       const timings = fullTimings(ranking.timingsMs, queuedMs, reply.elapsedTime);
       telemetry.ranked(ranking, queuedMs);
       reply.header('server-timing', serverTiming(timings));

@@ -4,6 +4,7 @@ import type { PairScore, ScorePair } from '../../../ranking/score.ts';
 import { holdPlace, workSignal } from '../../client-signal.ts';
 import { LIMITS, TIMEOUTS } from '../../limits.ts';
 import { itemProblem } from '../../problem.ts';
+import { traceContext } from '../../request-identity.ts';
 import type { AddRoute } from '../../route.ts';
 import { answer, problems } from '../../schemas/common.ts';
 import { ScoreAnswer, ScoreBody } from '../../schemas/inference.ts';
@@ -35,7 +36,7 @@ export const addScore: AddRoute = (app, { lifecycle, gates, config }) => {
       const signal = workSignal(reply, TIMEOUTS.handlerMs);
       await holdPlace(gates.rank, reply, signal);
       request.raw.socket.setTimeout?.(0);
-      const scores = (await scorer.score(pairs.filter(isPair), signal)).values();
+      const scores = (await scorer.score(pairs.filter(isPair), signal, traceContext(request.headers))).values();
       const inOrder = pairs.map((pair) => (isPair(pair) ? scores.next().value : pair));
       return { request_id: request.id, pairs: inOrder.map(presentScore) };
     },

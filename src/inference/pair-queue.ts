@@ -147,10 +147,7 @@ export function createPairQueue(options: PairQueueOptions): PairQueue {
       if (taken.length === 0) return;
       const batch: Running = { taken, pairs: countTaken(taken), controller: new AbortController() };
       running.add(batch);
-      void runBatch(batch).finally(() => {
-        running.delete(batch);
-        startBatches();
-      });
+      void runBatch(batch);
     }
   }
 
@@ -188,31 +185,30 @@ export function createPairQueue(options: PairQueueOptions): PairQueue {
     return [...firsts].map(([waiting, from]) => ({ waiting, from, to: waiting.next }));
   }
 
-  async function runBatch({ taken, pairs, controller }: Running): Promise<void> {
-    const batch: PairBatch = {
-      slices: taken.map(({ waiting: { job }, from, to }) => ({
-        query: job.query,
-        images: job.images.slice(from, to),
-        trace: job.trace,
-      })),
-      pairs,
-      signal: controller.signal,
-      deadlineAt: Math.max(...taken.map(({ waiting }) => waiting.job.deadlineAt)),
-    };
+  async function runBatch(batch: Running): Promise<void> {
+    const { taken } = batch;
     try {
-      const scores = await options.run(batch);
-      let first = 0;
-      for (const { waiting, from, to } of taken) {
-        const own = scores.slice(first, first + to - from);
-        first += own.length;
-        for (const [position, signals] of own.entries()) waiting.results[from + position] = signals;
-        waiting.unscored -= own.length;
-        if (!own.every(isFiniteScore))
-          end(waiting, failure('internal', `The ${options.name} gave a score that is not finite.`));
-        else if (waiting.unscored === 0) end(waiting);
-      }
+      const scores = await options.run(describe(batch));
+      // Before anybody hears of it: what it asks next must not count this batch as one that still runs.
+      running.delete(batch);
+      deliver(taken, scores);
     } catch (error) {
+      running.delete(batch);
       for (const { waiting } of taken) end(waiting, error);
+    }
+    startBatches();
+  }
+
+  function deliver(taken: readonly Taken[], scores: readonly Signals[]): void {
+    let first = 0;
+    for (const { waiting, from, to } of taken) {
+      const own = scores.slice(first, first + to - from);
+      first += own.length;
+      for (const [position, signals] of own.entries()) waiting.results[from + position] = signals;
+      waiting.unscored -= own.length;
+      if (!own.every(isFiniteScore)) {
+        end(waiting, failure('internal', `The ${options.name} gave a score that is not finite.`));
+      } else if (waiting.unscored === 0) end(waiting);
     }
   }
 
@@ -229,6 +225,19 @@ export function createPairQueue(options: PairQueueOptions): PairQueue {
 /** Whether all of a pair's scores are numbers that can be ranked by. */
 export function isFiniteScore(signals: Signals): boolean {
   return Object.values(signals).every(Number.isFinite);
+}
+
+function describe({ taken, pairs, controller }: Running): PairBatch {
+  return {
+    slices: taken.map(({ waiting: { job }, from, to }) => ({
+      query: job.query,
+      images: job.images.slice(from, to),
+      trace: job.trace,
+    })),
+    pairs,
+    signal: controller.signal,
+    deadlineAt: Math.max(...taken.map(({ waiting }) => waiting.job.deadlineAt)),
+  };
 }
 
 function pairsLeft(jobs: readonly Waiting[]): number {

@@ -3,6 +3,7 @@ import { failure } from '../core/errors.ts';
 import type { Filter } from '../core/types.ts';
 import { matchesFilter } from './attribute-filter.ts';
 import { createAttributeIndex } from './attribute-index.ts';
+import { coverProblems } from './cover-problems.ts';
 import type { CoverStore } from './cover-store.ts';
 import { exactBelow, type ScoredCandidates, scanCandidates, scanLabels } from './exact-scan.ts';
 import {
@@ -14,7 +15,7 @@ import {
   saveGraph,
 } from './graph-snapshot.ts';
 import { createMutex } from './mutex.ts';
-import type { LogEntry } from './record-codec.ts';
+import type { LogEntry, StoredCover } from './record-codec.ts';
 import { createVectorIndex, type ReadVectors, type Scored, type VectorIndex } from './vector-index.ts';
 
 /**
@@ -93,7 +94,7 @@ export function createCoverGraph({ store, folder, owner, efSearch }: CoverGraphO
     store.refresh();
     const last = store.lastSequence();
     // Other threads read the snapshot while this one reads the covers.
-    const [snapshot] = await Promise.all([readSnapshot(last), readAttributes()]);
+    const [snapshot] = await Promise.all([readSnapshot(last), readCovers()]);
     const reason = typeof snapshot === 'string' ? snapshot : await takeSnapshot(snapshot, last);
     if (reason === undefined) return undefined;
     saved = undefined;
@@ -102,14 +103,23 @@ export function createCoverGraph({ store, folder, owner, efSearch }: CoverGraphO
     return reason;
   }
 
-  async function readAttributes(): Promise<void> {
+  /** Also reads what searches and rebuilds are going to read, so that damage is found now and not by a query. */
+  async function readCovers(): Promise<void> {
     let read = 0;
     for (const cover of store.allCovers()) {
+      demandWhole(cover);
       attributes.set(cover.label, cover.attributes);
       read += 1;
       if (read % LOAD_CHUNK !== 0) continue;
       if (stopped) throw failure('unavailable', 'The graph is being closed.');
       await nextTurn();
+    }
+  }
+
+  function demandWhole(cover: StoredCover): void {
+    for (const problem of coverProblems(store, cover, owner.embeddingDim)) {
+      // Content that is gone by now was replaced or deleted by a write that came meanwhile.
+      if (store.labelOf(cover.id) === cover.label) throw failure('corrupt_data', problem);
     }
   }
 

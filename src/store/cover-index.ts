@@ -3,9 +3,17 @@ import { failure, isFailure } from '../core/errors.ts';
 import type { CoverIndex, CoverWrite, IndexStatus, JudgementStore } from '../core/ports.ts';
 import type { CoverRecord, ImageTokens, ModelRef, Thumbnail } from '../core/types.ts';
 import type { GraphState } from './cover-graph.ts';
-import type { CoverStore, StoreAbout } from './cover-store.ts';
+import type { CoverStore } from './cover-store.ts';
 import type { CoverWriterMethods } from './cover-writer-thread.ts';
-import { bindStore, type DataDirPaths, dataDirPaths, lockDataDir, openJudgements, openStore } from './data-dir.ts';
+import {
+  bindStore,
+  type DataDirPaths,
+  damagedData,
+  dataDirPaths,
+  lockDataDir,
+  openJudgements,
+  openStore,
+} from './data-dir.ts';
 import { encodeWrite } from './encode-write.ts';
 import { type CoverIndexEvent, type GraphClient, type GraphClientOptions, openGraphClient } from './graph-client.ts';
 import { createGraphMaintenance, type RebuildPolicy } from './graph-maintenance.ts';
@@ -13,6 +21,7 @@ import type { OpenedJudgementStore } from './judgement-store.ts';
 import { createRecall } from './recall.ts';
 import { type TokenShape, tokenBytes, viewTokens } from './record-codec.ts';
 import { writeSnapshot } from './snapshot.ts';
+import type { StoreAbout } from './store-about.ts';
 import { keepThread, type ThreadKeeper } from './thread-keeper.ts';
 import { type Committed, createWriteQueue } from './write-queue.ts';
 
@@ -73,10 +82,10 @@ export async function openCoverIndex(given: CoverIndexOptions): Promise<OpenedCo
   try {
     const lock = await lockDataDir(paths.root);
     opened.push(lock.release);
-    const store = openStore(paths);
+    const store = await openStore(paths);
     opened.push(store.close);
     const about = bindStore(store, paths.root, options);
-    const judgements = openJudgements(paths);
+    const judgements = await openJudgements(paths);
     opened.push(judgements.close);
     const writer = await startWriter(paths, onEvent);
     opened.push(() => writer.close((thread) => thread.call('close', null)));
@@ -93,6 +102,8 @@ export async function openCoverIndex(given: CoverIndexOptions): Promise<OpenedCo
       onEvent,
     });
     opened.push(graph.close);
+    // From now on covers that are gone were lost, which the next start tells by the graph.
+    if (graph.status().snapshot === null && store.lastSequence() === 0) await graph.save();
     const index = assemble({ options, paths, about, store, judgements, writer, graph, onEvent }, closeParts);
     onAdvanced = index.onAdvanced;
     return index.port;
@@ -185,14 +196,14 @@ function assemble(
   return { port, onAdvanced: maintenance.consider };
 }
 
-/** What the thread cannot read it reports as a plain error: the covers themselves are damaged. */
+/** What the thread cannot read says that the covers themselves are damaged. */
 async function startGraph(paths: DataDirPaths, options: GraphClientOptions): Promise<GraphClient> {
   try {
     return await openGraphClient(options);
   } catch (cause) {
-    if (isFailure(cause)) throw cause;
-    const reason = (cause as Error).message;
-    throw failure('corrupt_data', `The covers in ${paths.root} cannot be read: ${reason}.`, { cause });
+    if (isFailure(cause) && cause.code !== 'corrupt_data') throw cause;
+    const reason = (cause as Error).message.replace(/\.$/, '');
+    throw damagedData(`The covers in ${paths.root} cannot be read: ${reason}`, cause);
   }
 }
 

@@ -1,12 +1,6 @@
 import type { Thumbnail } from '../core/types.ts';
-import { demandLmdbFile } from './lmdb/lmdb-file.ts';
-import {
-  type DatabaseByBytes,
-  type DatabaseByNumber,
-  databaseByBytes,
-  databaseByNumber,
-  openLmdb,
-} from './lmdb/open-lmdb.ts';
+import { openLmdb } from './lmdb/open-lmdb.ts';
+import { sealedByBytes, sealedByNumber } from './lmdb/sealed-database.ts';
 import {
   decodeCover,
   decodeCoverLabel,
@@ -19,25 +13,7 @@ import {
   type LogEntry,
   type StoredCover,
 } from './record-codec.ts';
-
-/**
- * The covers on disk, in LMDB: the source of truth. Several threads of one process may each open the same file; each
- * reads from its own view, which `refresh` moves to the newest commit.
- *
- *   covers      id → cover                     log   sequence → what that write changed (see record-codec.ts)
- *   labels      label → id                     meta  'about' → StoreAbout as JSON, 'sequence' → u32
- *   embeddings, tokens, thumbnails             label → content
- *
- * Content is keyed by label, so that it never changes once written: a cover that gets new content points at a new label.
- */
-export interface StoreAbout {
-  readonly format: number;
-  /** Random; tells this store from every other, so that no graph is taken for the graph of another store. */
-  readonly storeId: string;
-  readonly bundle: { readonly name: string; readonly hash: string };
-  readonly embeddingDim: number;
-  readonly tokens: { readonly count: number; readonly width: number } | null;
-}
+import { decodeAbout, encodeAbout, type StoreAbout } from './store-about.ts';
 
 /** Content of one cover, encoded (see record-codec.ts). */
 export interface EncodedContent {
@@ -55,27 +31,37 @@ export interface StoreCounts {
   readonly log: number;
 }
 
+/**
+ * The covers on disk, in LMDB: the source of truth. Several threads of one process may each open the same file; each
+ * reads from its own view, which `refresh` moves to the newest commit.
+ *
+ *   covers      id → cover                     log   sequence → what that write changed (see record-codec.ts)
+ *   labels      label → id                     meta  'about' → StoreAbout as JSON, 'sequence' → u32
+ *   embeddings, tokens, thumbnails             label → content
+ *
+ * Content is keyed by label, so that it never changes once written: a cover that gets new content points at a new label.
+ */
 export type CoverStore = ReturnType<typeof openCoverStore>;
 
 const ABOUT_KEY = Buffer.from('about');
 const SEQUENCE_KEY = Buffer.from('sequence');
 
 /**
- * Opens the file at `path`, making it when it is not there. A transaction is fsynced before it returns. Throws when the
- * file is no LMDB file, or is cut off.
+ * Opens the file at `path`, making it when it is not there; what is there must have been checked (see `openStore`). A
+ * transaction is fsynced before it returns. Reads fail with `corrupt_data` over a record that is not as it was written.
  */
 export function openCoverStore(path: string) {
-  demandLmdbFile(path);
   const env = openLmdb(path);
-  const covers = databaseByBytes(env, 'covers');
-  const meta = databaseByBytes(env, 'meta');
-  const labels = databaseByNumber(env, 'labels');
-  const embeddings = databaseByNumber(env, 'embeddings');
-  const tokens = databaseByNumber(env, 'tokens');
-  const thumbnails = databaseByNumber(env, 'thumbnails');
-  const log = databaseByNumber(env, 'log');
+  const covers = sealedByBytes(env, 'covers');
+  const meta = sealedByBytes(env, 'meta');
+  const abouts = env.openDB<Buffer, Buffer>({ name: 'meta', encoding: 'binary', keyEncoding: 'binary' });
+  const labels = sealedByNumber(env, 'labels');
+  const embeddings = sealedByNumber(env, 'embeddings');
+  const tokens = sealedByNumber(env, 'tokens');
+  const thumbnails = sealedByNumber(env, 'thumbnails');
+  const log = sealedByNumber(env, 'log');
   let embeddingView: Float32Array = new Float32Array(0);
-  let embeddingSource: ArrayBufferLike | undefined;
+  let embeddingSource: Buffer | undefined;
 
   return {
     path,
@@ -86,73 +72,75 @@ export function openCoverStore(path: string) {
     },
 
     about(): StoreAbout | undefined {
-      const bytes = meta.getBinary(ABOUT_KEY);
-      return bytes === undefined ? undefined : (JSON.parse(bytes.toString('utf8')) as StoreAbout);
+      const bytes = abouts.get(ABOUT_KEY);
+      return bytes === undefined ? undefined : decodeAbout(bytes);
     },
     /** Sequence of the last write; 0 before the first. */
     lastSequence(): number {
-      return meta.getBinary(SEQUENCE_KEY)?.readUInt32LE(0) ?? 0;
+      return meta.get(SEQUENCE_KEY)?.readUInt32LE(0) ?? 0;
     },
     counts(): StoreCounts {
       return {
-        covers: entries(covers),
-        labels: entries(labels),
-        embeddings: entries(embeddings),
-        tokens: entries(tokens),
-        thumbnails: entries(thumbnails),
-        log: entries(log),
+        covers: covers.count,
+        labels: labels.count,
+        embeddings: embeddings.count,
+        tokens: tokens.count,
+        thumbnails: thumbnails.count,
+        log: log.count,
       };
     },
 
     cover(id: string): StoredCover | undefined {
-      const bytes = isCoverId(id) ? covers.getBinary(idKey(id)) : undefined;
+      const bytes = isCoverId(id) ? covers.get(idKey(id)) : undefined;
       return bytes === undefined ? undefined : decodeCover(id, bytes);
     },
     labelOf(id: string): number | undefined {
-      const bytes = isCoverId(id) ? fastBytes(covers, idKey(id)) : undefined;
+      const bytes = isCoverId(id) ? covers.peek(idKey(id)) : undefined;
       return bytes === undefined ? undefined : decodeCoverLabel(bytes);
     },
     /** The cover whose content `label` is now; undefined when that content was replaced or deleted. */
     idOf(label: number): string | undefined {
-      const bytes = fastBytes(labels, label);
-      return bytes?.toString('utf8', 0, bytes.length);
+      return labels.peek(label)?.toString('utf8');
     },
     /** A view that the next read of any kind overwrites: use it at once or copy it. */
     embedding(label: number): Float32Array | undefined {
-      const bytes = fastBytes(embeddings, label);
+      const bytes = embeddings.peek(label);
       if (bytes === undefined) return undefined;
-      const length = bytes.length / Float32Array.BYTES_PER_ELEMENT;
-      // LMDB hands out the same buffer again and again; making a view costs more than scoring one.
-      if (bytes.buffer !== embeddingSource || embeddingView.length !== length) {
-        embeddingView = new Float32Array(bytes.buffer, bytes.byteOffset, length);
-        embeddingSource = bytes.buffer;
+      if (bytes !== embeddingSource) {
+        embeddingView = new Float32Array(bytes.buffer, bytes.byteOffset, bytes.length / Float32Array.BYTES_PER_ELEMENT);
+        embeddingSource = bytes;
       }
       return embeddingView;
     },
     /** Like `embedding`: overwritten by the next read. */
     tokens(label: number): Uint8Array | undefined {
-      const bytes = fastBytes(tokens, label);
-      return bytes === undefined ? undefined : new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.length);
+      return tokens.peek(label);
+    },
+    hasTokens(label: number): boolean {
+      return tokens.has(label);
+    },
+    hasThumbnail(label: number): boolean {
+      return thumbnails.has(label);
     },
     thumbnail(label: number): Thumbnail | undefined {
-      const bytes = thumbnails.getBinary(label);
+      const bytes = thumbnails.get(label);
       return bytes === undefined ? undefined : decodeThumbnail(bytes);
     },
 
     /** Every cover, by id. */
     *allCovers(): Iterable<StoredCover> {
-      for (const { key, value } of covers.getRange({ snapshot: true })) {
-        yield decodeCover((key as Buffer).toString('utf8'), value);
+      for (const { key, value } of covers.entries()) {
+        yield decodeCover(key.toString('utf8'), value);
       }
     },
     /** Up to `limit` labels above `label`, ascending. */
     labelsAfter(label: number, limit: number): number[] {
-      return [...labels.getKeys({ start: label + 1, limit })];
+      return [...labels.keys({ start: label + 1, limit })];
     },
     /** Up to `limit` entries of the log after `sequence`, in order. */
     logAfter(sequence: number, limit: number): LogEntry[] {
-      const range = log.getRange({ start: sequence + 1, limit });
-      return [...range.map(({ key, value }) => decodeLogEntry(key as number, value))];
+      const range = log.entries({ start: sequence + 1, limit });
+      return Array.from(range, ({ key, value }) => decodeLogEntry(key, value));
     },
 
     /** Runs `work` in one transaction; when it throws, or the disk is full, nothing of it is written. */
@@ -161,7 +149,7 @@ export function openCoverStore(path: string) {
     },
     /** The ones below belong inside `transaction`. */
     putAbout(about: StoreAbout): void {
-      meta.put(ABOUT_KEY, Buffer.from(JSON.stringify(about)));
+      abouts.put(ABOUT_KEY, encodeAbout(about));
     },
     putSequence(sequence: number): void {
       const bytes = Buffer.alloc(4);
@@ -176,9 +164,9 @@ export function openCoverStore(path: string) {
     },
     putContent(label: number, id: string, content: EncodedContent): void {
       labels.put(label, idKey(id));
-      embeddings.put(label, asBuffer(content.embedding));
-      if (content.tokens !== undefined) tokens.put(label, asBuffer(content.tokens));
-      if (content.thumbnail !== undefined) thumbnails.put(label, asBuffer(content.thumbnail));
+      embeddings.put(label, content.embedding);
+      if (content.tokens !== undefined) tokens.put(label, content.tokens);
+      if (content.thumbnail !== undefined) thumbnails.put(label, content.thumbnail);
     },
     deleteContent(label: number): void {
       for (const database of [labels, embeddings, tokens, thumbnails]) database.remove(label);
@@ -188,7 +176,7 @@ export function openCoverStore(path: string) {
     },
     /** Drops up to `limit` entries up to and including `sequence`; returns how many there were. */
     trimLog(sequence: number, limit: number): number {
-      const old = [...log.getKeys({ end: sequence + 1, limit })];
+      const old = [...log.keys({ end: sequence + 1, limit })];
       for (const key of old) log.remove(key);
       return old.length;
     },
@@ -197,20 +185,4 @@ export function openCoverStore(path: string) {
       await env.close();
     },
   };
-}
-
-function entries(database: DatabaseByBytes | DatabaseByNumber): number {
-  return (database.getStats() as { entryCount: number }).entryCount;
-}
-
-/**
- * The value in LMDB's reused buffer, overwritten by the next read. Its `length` is the value's, but what looks at the
- * memory itself (`subarray`, `set`, an iteration) sees the whole buffer.
- */
-function fastBytes(database: DatabaseByBytes | DatabaseByNumber, key: Buffer | number): Buffer | undefined {
-  return database.getBinaryFast(key as never);
-}
-
-function asBuffer(bytes: Uint8Array): Buffer {
-  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }

@@ -1,17 +1,17 @@
 import { createHash, randomUUID } from 'node:crypto';
-import { mkdirSync, realpathSync } from 'node:fs';
+import { existsSync, mkdirSync, realpathSync, statSync } from 'node:fs';
 import { readdir } from 'node:fs/promises';
 import { createServer, type Server } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { failure } from '../core/errors.ts';
+import { failure, isFailure } from '../core/errors.ts';
 import type { ModelRef } from '../core/types.ts';
-import { type CoverStore, openCoverStore, type StoreAbout } from './cover-store.ts';
+import { type CoverStore, openCoverStore } from './cover-store.ts';
 import { type OpenedJudgementStore, openJudgementStore } from './judgement-store.ts';
+import { lmdbDefect } from './lmdb/check-lmdb.ts';
+import { migrateStore } from './migrate-store.ts';
 import type { TokenShape } from './record-codec.ts';
-
-/** Version of the data folder's layout and records. */
-export const DATA_FORMAT = 1;
+import { DATA_FORMAT, type StoreAbout } from './store-about.ts';
 
 /** Names inside a data folder. */
 export interface DataDirPaths {
@@ -71,23 +71,46 @@ export async function lockDataDir(dataDir: string): Promise<DataDirLock> {
   return { release: () => new Promise((resolve) => server.close(() => resolve())) };
 }
 
-/** Opens the folder's store, which must be locked; fails with `corrupt_data` when the file is none. */
-export function openStore(paths: DataDirPaths): CoverStore {
-  try {
-    return openCoverStore(paths.store);
-  } catch (cause) {
-    throw failure('corrupt_data', `The store ${paths.store} cannot be opened: ${(cause as Error).message}.`, { cause });
-  }
+/**
+ * Opens the folder's store, which must be locked; one of an older format is brought to the present one. Fails with
+ * `corrupt_data` when it is damaged.
+ */
+export async function openStore(paths: DataDirPaths): Promise<CoverStore> {
+  await demandStoreFile(paths);
+  return openWhole(paths.store, async (path) => {
+    await migrateStore(path);
+    return openCoverStore(path);
+  });
 }
 
 /** Opens the folder's judgements, like `openStore`. */
-export function openJudgements(paths: DataDirPaths): OpenedJudgementStore {
+export function openJudgements(paths: DataDirPaths): Promise<OpenedJudgementStore> {
+  return openWhole(paths.judgements, async (path) => openJudgementStore(path));
+}
+
+/** Over a damaged file LMDB would end the process, or answer with what is not there: it is looked at before. */
+async function openWhole<T>(path: string, open: (path: string) => Promise<T>): Promise<T> {
+  const defect = await lmdbDefect(path);
+  if (defect !== undefined) throw damagedData(`The store ${path} cannot be opened: ${defect}`);
   try {
-    return openJudgementStore(paths.judgements);
+    return await open(path);
   } catch (cause) {
-    const reason = (cause as Error).message;
-    throw failure('corrupt_data', `The judgements in ${paths.judgements} cannot be opened: ${reason}.`, { cause });
+    if (isFailure(cause, 'storage_full')) throw cause;
+    throw damagedData(`The store ${path} cannot be opened: ${(cause as Error).message}`, cause);
   }
+}
+
+/** A graph is saved from the first start on: where there is one, covers that are gone were lost, not never there. */
+async function demandStoreFile({ root, store, graph }: DataDirPaths): Promise<void> {
+  if (existsSync(store) && statSync(store).size > 0) return;
+  if (!existsSync(graph) || (await readdir(graph)).length === 0) return;
+  throw damagedData(`The data folder ${root} has a graph, but its covers are missing`);
+}
+
+/** `defect` is a sentence without its full stop. */
+export function damagedData(defect: string, cause?: unknown): Error {
+  const advice = 'Restore a snapshot into another folder (coverrank restore), or index the covers again.';
+  return failure('corrupt_data', `${defect}. ${advice}`, { cause });
 }
 
 /** What a store must have been made for. */

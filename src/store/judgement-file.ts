@@ -3,15 +3,8 @@ import { failure } from '../core/errors.ts';
 import type { JudgementCounts, WrittenJudgements } from '../core/ports.ts';
 import type { Grade, Judgement } from '../core/types.ts';
 import { isDiskFull } from './full-disk.ts';
-import { demandLmdbFile } from './lmdb/lmdb-file.ts';
-import {
-  type DatabaseByBytes,
-  type DatabaseByNumber,
-  databaseByBytes,
-  databaseByNumber,
-  type LmdbFile,
-  openLmdb,
-} from './lmdb/open-lmdb.ts';
+import { type LmdbFile, openLmdb } from './lmdb/open-lmdb.ts';
+import { sealedByBytes, sealedByNumber } from './lmdb/sealed-database.ts';
 
 /**
  * What people judged, in an LMDB file of its own: it outlives any one bundle and its embeddings.
@@ -33,21 +26,20 @@ export type GivenJudgement = Pick<Judgement, 'query' | 'id' | 'grade'>;
 const TOPIC_BYTES = 4;
 const MAX_TOPIC = 0xffff_fffe;
 
-/** Opens the file at `path`, making it when it is not there. Throws when it is no LMDB file, or is cut off. */
+/** Opens the file at `path`, making it when it is not there; what is there must have been checked (see `openStore`). */
 export function openJudgementFile(path: string) {
-  demandLmdbFile(path);
   const env = openLmdb(path);
-  const queries = databaseByNumber(env, 'queries');
-  const topics = databaseByBytes(env, 'topics');
-  const judgements = databaseByBytes(env, 'judgements');
+  const queries = sealedByNumber(env, 'queries');
+  const topics = sealedByBytes(env, 'topics');
+  const judgements = sealedByBytes(env, 'judgements');
 
-  const topicOf = (query: string): number | undefined => topics.getBinary(queryKey(query))?.readUInt32LE(0);
+  const topicOf = (query: string): number | undefined => topics.get(queryKey(query))?.readUInt32LE(0);
 
   /** Belongs inside a transaction. */
   function topicFor(query: string): number {
     const known = topicOf(query);
     if (known !== undefined) return known;
-    const [last = 0] = queries.getKeys({ reverse: true, limit: 1 });
+    const [last = 0] = queries.keys({ reverse: true, limit: 1 });
     const topic = last + 1;
     if (topic > MAX_TOPIC) throw new Error('the store has used up its topic numbers');
     const number = Buffer.alloc(TOPIC_BYTES);
@@ -64,7 +56,7 @@ export function openJudgementFile(path: string) {
     },
     topicOf,
     *queries(): Iterable<{ readonly topic: number; readonly query: string }> {
-      for (const { key, value } of queries.getRange({ snapshot: true })) {
+      for (const { key, value } of queries.entries()) {
         yield { topic: key, query: value.toString('utf8') };
       }
     },
@@ -73,9 +65,9 @@ export function openJudgementFile(path: string) {
       if (query !== undefined && topic === undefined) return;
       const range = topic === undefined ? {} : { start: topicKey(topic), end: topicKey(topic + 1) };
       let current = { topic: 0, query: '' };
-      for (const { key, value } of judgements.getRange({ ...range, snapshot: true })) {
+      for (const { key, value } of judgements.entries(range)) {
         const of = key.readUInt32BE(0);
-        if (of !== current.topic) current = { topic: of, query: queries.getBinary(of)?.toString('utf8') ?? '' };
+        if (of !== current.topic) current = { topic: of, query: queries.get(of)?.toString('utf8') ?? '' };
         yield { ...current, id: key.toString('utf8', TOPIC_BYTES), ...decodeGrade(value) };
       }
     },
@@ -86,7 +78,7 @@ export function openJudgementFile(path: string) {
         const judgedAtMs = Date.now();
         for (const { query, id, grade } of given) {
           const key = judgementKey(topicFor(query), id);
-          const before = judgements.getBinary(key);
+          const before = judgements.get(key);
           if (before !== undefined && before.readUInt8(0) === grade) counts.unchanged += 1;
           else {
             judgements.put(key, encodeGrade(grade, judgedAtMs));
@@ -102,13 +94,13 @@ export function openJudgementFile(path: string) {
         const topic = topicOf(query);
         if (topic === undefined) return false;
         const key = judgementKey(topic, id);
-        if (judgements.getBinary(key) === undefined) return false;
+        if (!judgements.has(key)) return false;
         judgements.remove(key);
         return true;
       });
     },
     counts(): JudgementCounts {
-      return { judgements: entries(judgements), queries: entries(queries) };
+      return { judgements: judgements.count, queries: queries.count };
     },
     async close(): Promise<void> {
       await env.close();
@@ -148,8 +140,4 @@ function encodeGrade(grade: Grade, judgedAtMs: number): Buffer {
 
 function decodeGrade(value: Buffer): Pick<Judgement, 'grade' | 'judgedAtMs'> {
   return { grade: value.readUInt8(0) as Grade, judgedAtMs: value.readDoubleLE(1) };
-}
-
-function entries(table: DatabaseByBytes | DatabaseByNumber): number {
-  return (table.getStats() as { entryCount: number }).entryCount;
 }

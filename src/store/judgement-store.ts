@@ -11,7 +11,7 @@ type Writer = Thread<JudgementWriterMethods>;
 
 /**
  * Opens the judgements at `path`, which are made when they are not there. They are read here and written by a thread of
- * their own, which starts with the first write: most services never get one. Throws when the file is no LMDB file.
+ * their own, which starts with the first write: most services never get one. The file must have been checked before.
  */
 export function openJudgementStore(path: string): OpenedJudgementStore {
   const file = openJudgementFile(path);

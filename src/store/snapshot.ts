@@ -4,10 +4,11 @@ import { copyFile, mkdir, readdir, readFile, rename, rm, rmdir } from 'node:fs/p
 import { basename, dirname, join } from 'node:path';
 import { failure } from '../core/errors.ts';
 import type { SnapshotInfo } from '../core/ports.ts';
-import { openCoverStore, type StoreAbout } from './cover-store.ts';
-import { DATA_FORMAT, type DataDirPaths, dataDirPaths, isLmdbName, lmdbFiles } from './data-dir.ts';
+import { openCoverStore } from './cover-store.ts';
+import { type DataDirPaths, dataDirPaths, isLmdbName, lmdbFiles } from './data-dir.ts';
 import { digest, readGraphManifest, sync, writeDurably } from './graph-snapshot.ts';
 import { copyLmdbFile, removeLock } from './lmdb/open-lmdb.ts';
+import { DATA_FORMAT, type StoreAbout } from './store-about.ts';
 
 /**
  * A copy of a data folder: the same files in the same places, and `snapshot.json` with the checksum of each. It is
@@ -135,10 +136,10 @@ async function readManifest(snapshotDir: string): Promise<SnapshotManifest> {
       cause,
     });
   }
-  if (manifest.format !== DATA_FORMAT) {
+  if (!(manifest.format >= 1 && manifest.format <= DATA_FORMAT)) {
     throw failure(
       'corrupt_data',
-      `The snapshot has format ${manifest.format}, and this version reads format ${DATA_FORMAT}.`,
+      `The snapshot has format ${manifest.format}, and this version reads formats up to ${DATA_FORMAT}.`,
     );
   }
   // What the manifest names is copied; it must not lead out of the folders.

@@ -1,7 +1,8 @@
 import { existsSync } from 'node:fs';
 import { failure } from '../core/errors.ts';
 import type { ModelRef } from '../core/types.ts';
-import type { CoverStore, StoreAbout } from './cover-store.ts';
+import { coverProblems, problemOf } from './cover-problems.ts';
+import type { CoverStore } from './cover-store.ts';
 import {
   type DataDirPaths,
   dataDirPaths,
@@ -10,9 +11,9 @@ import {
   openJudgements,
   openStore,
 } from './data-dir.ts';
-import { demandEmbedding } from './encode-write.ts';
 import { graphDefect, loadGraph, readGraphManifest } from './graph-snapshot.ts';
-import { tokenBytes } from './record-codec.ts';
+import { type StoredCover, tokenBytes } from './record-codec.ts';
+import type { StoreAbout } from './store-about.ts';
 import type { VectorIndex } from './vector-index.ts';
 
 export interface VerifyReport {
@@ -50,7 +51,7 @@ export async function verifyDataDir(dataDir: string): Promise<VerifyReport> {
   if (!existsSync(paths.store)) throw failure('corrupt_data', `The folder ${dataDir} holds no store.`);
   const lock = await lockDataDir(dataDir);
   try {
-    const store = openStore(paths);
+    const store = await openStore(paths);
     try {
       const about = store.about();
       if (about === undefined) throw failure('corrupt_data', `The data folder ${dataDir} does not say what made it.`);
@@ -81,22 +82,17 @@ function checkCovers(store: CoverStore, about: StoreAbout, add: (problem: string
   const { covers, labels, embeddings, tokens, thumbnails } = store.counts();
   let withTokens = 0;
   let withThumbnail = 0;
-  try {
+  const unreadable = problemOf(() => {
     for (const cover of store.allCovers()) {
-      const name = `cover ${JSON.stringify(cover.id)}`;
-      if (store.idOf(cover.label) !== cover.id) add(`${name}: its content belongs to another cover`);
-      checkEmbedding(store.embedding(cover.label), about.embeddingDim, name, add);
+      for (const problem of coverProblems(store, cover, about.embeddingDim)) add(problem);
+      for (const problem of pictureProblems(store, about, cover)) add(problem);
       withTokens += Number(cover.hasTokens);
       withThumbnail += Number(cover.hasThumbnail);
-      if (cover.hasTokens && store.tokens(cover.label)?.length !== (about.tokens && tokenBytes(about.tokens))) {
-        add(`${name}: its image tokens are missing or cut short`);
-      }
-      if (cover.hasThumbnail && store.thumbnail(cover.label) === undefined) add(`${name}: its thumbnail is missing`);
-      if (cover.sequence > store.lastSequence()) add(`${name}: it is newer than the store`);
+      if (cover.sequence > store.lastSequence()) add(`cover ${JSON.stringify(cover.id)}: it is newer than the store`);
     }
-  } catch (error) {
-    add(`the covers cannot be read: ${(error as Error).message}`);
-  }
+    return undefined;
+  });
+  if (unreadable !== undefined) add(`the covers cannot be read: ${unreadable}`);
   const counts = { labels, embeddings, tokens, thumbnails };
   const expected = { labels: covers, embeddings: covers, tokens: withTokens, thumbnails: withThumbnail };
   for (const kind of ['labels', 'embeddings', 'tokens', 'thumbnails'] as const) {
@@ -109,7 +105,7 @@ async function checkJudgements(paths: DataDirPaths, add: (problem: string) => vo
   if (!existsSync(paths.judgements)) return 0;
   let read = 0;
   try {
-    const store = openJudgements(paths);
+    const store = await openJudgements(paths);
     try {
       for (const { topic, query, id } of store.list()) {
         if (store.topicOf(query) !== topic || id === '')
@@ -125,18 +121,17 @@ async function checkJudgements(paths: DataDirPaths, add: (problem: string) => vo
   return read;
 }
 
-function checkEmbedding(
-  embedding: Float32Array | undefined,
-  dim: number,
-  name: string,
-  add: (problem: string) => void,
-): void {
-  try {
-    if (embedding === undefined) add(`${name}: its embedding is missing`);
-    else demandEmbedding(embedding, dim);
-  } catch (error) {
-    add(`${name}: ${(error as Error).message}`);
-  }
+/** What a start leaves for the moment in which it is asked for. */
+function* pictureProblems(store: CoverStore, about: StoreAbout, { id, label }: StoredCover): Iterable<string> {
+  const name = `cover ${JSON.stringify(id)}`;
+  const tokens = problemOf(() => {
+    const stored = store.tokens(label);
+    const whole = stored === undefined || stored.length === (about.tokens && tokenBytes(about.tokens));
+    return whole ? undefined : 'they do not fit the bundle';
+  });
+  if (tokens !== undefined) yield `${name}: its image tokens cannot be used: ${tokens}`;
+  const thumbnail = problemOf(() => void store.thumbnail(label));
+  if (thumbnail !== undefined) yield `${name}: its thumbnail cannot be read: ${thumbnail}`;
 }
 
 async function checkGraph(

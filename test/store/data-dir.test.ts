@@ -1,15 +1,13 @@
 import assert from 'node:assert/strict';
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { copyFileSync, mkdirSync, statSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs';
+import { mkdirSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import test from 'node:test';
 import { isFailure } from '../../src/core/errors.ts';
 import { openCoverStore } from '../../src/store/cover-store.ts';
 import { lockDataDir } from '../../src/store/data-dir.ts';
 import { openSample, temporaryFolder } from './sample-covers.ts';
-
-const BUNDLE = { name: 'demo', hash: 'a'.repeat(64) };
 
 async function holdInChild(dataDir: string): Promise<ChildProcess> {
   const script = join(import.meta.dirname, 'hold-data-dir.js');
@@ -59,28 +57,4 @@ test('a format that this version does not know is refused', async (t) => {
     assert.match(error.detail, /format 99/);
     return true;
   });
-});
-
-test('a store that was cut off, or is another file, is refused before it is mapped', async (t) => {
-  const folder = temporaryFolder(t);
-  const whole = join(folder, 'whole.lmdb');
-  const store = openCoverStore(whole);
-  // Rewriting the same page moves it, so that the newest tree begins behind the first pages.
-  for (let run = 0; run < 8; run++) {
-    store.transaction(() =>
-      store.putAbout({ format: run, storeId: 'a', bundle: BUNDLE, embeddingDim: 4, tokens: null }),
-    );
-  }
-  await store.close();
-  await openCoverStore(whole).close();
-
-  const cut = join(folder, 'cut.lmdb');
-  for (const bytes of [10, 4096, 8192]) {
-    copyFileSync(whole, cut);
-    truncateSync(cut, bytes);
-    assert.ok(bytes < statSync(whole).size);
-    assert.throws(() => openCoverStore(cut), /cut off|no LMDB file/, `${bytes} bytes`);
-  }
-  writeFileSync(cut, 'PK'.repeat(1000));
-  assert.throws(() => openCoverStore(cut), /no LMDB file/);
 });

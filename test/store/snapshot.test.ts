@@ -3,7 +3,8 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 
 import { join } from 'node:path';
 import test from 'node:test';
 import { isFailure } from '../../src/core/errors.ts';
-import { databaseByBytes, openLmdb } from '../../src/store/lmdb/open-lmdb.ts';
+import { openLmdb } from '../../src/store/lmdb/open-lmdb.ts';
+import { sealedByBytes } from '../../src/store/lmdb/sealed-database.ts';
 import { restoreSnapshot } from '../../src/store/snapshot.ts';
 import { verifyDataDir } from '../../src/store/verify.ts';
 import {
@@ -56,8 +57,9 @@ test('what else keeps an LMDB file in the folder is carried, as it was after its
   const dataDir = join(folder, 'data');
   const index = await openForTest(t, dataDir);
   const other = openLmdb(join(dataDir, 'notes.lmdb'));
-  const judgements = databaseByBytes(other, 'notes');
-  const put = (key: string): void => void judgements.putSync(Buffer.from(key), Buffer.from('relevant'));
+  const judgements = sealedByBytes(other, 'notes');
+  const put = (key: string): void =>
+    other.transactionSync(() => judgements.put(Buffer.from(key), Buffer.from('relevant')));
   put('query');
   const { name } = await index.snapshot();
   put('late');
@@ -66,7 +68,7 @@ test('what else keeps an LMDB file in the folder is carried, as it was after its
   const restored = join(folder, 'restored');
   await restoreSnapshot(join(dataDir, 'snapshots', name), restored);
   const copy = openLmdb(join(restored, 'notes.lmdb'));
-  const copied = databaseByBytes(copy, 'notes');
+  const copied = sealedByBytes(copy, 'notes');
   assert.equal(copied.get(Buffer.from('query'))?.toString(), 'relevant');
   assert.equal(copied.get(Buffer.from('late')), undefined);
   await copy.close();

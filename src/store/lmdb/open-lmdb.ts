@@ -1,13 +1,11 @@
 import { rm } from 'node:fs/promises';
-import { type Database, open, type RootDatabase } from 'lmdb';
+import { open, type RootDatabase } from 'lmdb';
 
 /**
  * LMDB as the data folder uses it: one file and its lock file, values as bytes, every transaction fsynced before it
  * returns. All that opens the same file in one process, whatever the thread, shares one environment.
  */
 export type LmdbFile = RootDatabase<Buffer, Buffer>;
-export type DatabaseByBytes = Database<Buffer, Buffer>;
-export type DatabaseByNumber = Database<Buffer, number>;
 
 /** Databases that one file may hold. */
 const MAX_DATABASES = 16;
@@ -16,14 +14,6 @@ const MAX_DATABASES = 16;
 export function openLmdb(path: string): LmdbFile {
   // With overlappingSync a commit would be visible before it is on disk.
   return open({ path, noSubdir: true, overlappingSync: false, encoding: 'binary', maxDbs: MAX_DATABASES });
-}
-
-export function databaseByBytes(file: LmdbFile, name: string): DatabaseByBytes {
-  return file.openDB<Buffer, Buffer>({ name, encoding: 'binary', keyEncoding: 'binary' });
-}
-
-export function databaseByNumber(file: LmdbFile, name: string): DatabaseByNumber {
-  return file.openDB<Buffer, number>({ name, encoding: 'binary', keyEncoding: 'uint32' });
 }
 
 /** Writes a consistent, compacted copy of the file at `path` to `target` while whoever has it open goes on writing. */

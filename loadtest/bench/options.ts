@@ -26,7 +26,6 @@ const QUICK_ROUNDS = 1;
 /** The options of `npm run bench`; `rows` are the names that `--only` takes. */
 export function addBenchOptions(command: Command, rows: readonly string[]): Command {
   return command
-    .description('Measures every goal against its own limit, in turn and in several rounds.')
     .option('--only <rows>', `some of ${rows.join(', ')}`, (text) => rowNames(text, rows))
     .option('--quick', 'one short round, to see that everything works; no figures', false)
     .option('--rounds <n>', `rounds of every row (default ${ROUNDS}, quick: ${QUICK_ROUNDS})`, wholeFrom(1))

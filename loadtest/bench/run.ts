@@ -7,12 +7,15 @@ import type { BenchOptions } from './options.ts';
 import { prepareBundle } from './prepared/bundles.ts';
 import type { ModelSize } from './prepared/model-sizes.ts';
 import { BENCH_FORMAT, type BenchReport } from './report.ts';
-import type { Bench } from './row.ts';
-import { benchRows } from './rows.ts';
+import type { Bench, Row } from './row.ts';
 import { FULL, QUICK } from './settings.ts';
 
-/** Measures the rows that were asked for. */
-export async function runBench(options: BenchOptions, say: (what: string) => void): Promise<BenchReport> {
+/** Measures those of `rows` that were asked for. */
+export async function runBench(
+  rows: readonly Row[],
+  options: BenchOptions,
+  say: (what: string) => void,
+): Promise<BenchReport> {
   const { settings, cache, only } = options;
   const startedAt = new Date().toISOString();
   const machine = await describeBenchMachine();
@@ -35,8 +38,8 @@ export async function runBench(options: BenchOptions, say: (what: string) => voi
     say,
   };
   try {
-    const rows = benchRows(settings).filter(({ name }) => only?.includes(name) ?? true);
-    const measured = await measureRows(rows, bench);
+    const wanted = rows.filter(({ name }) => only?.includes(name) ?? true);
+    const measured = await measureRows(wanted, bench);
     const git = await describeCommit(packageRoot);
     return { format: BENCH_FORMAT, startedAt, git, machine, settings, ...measured, warnings };
   } finally {

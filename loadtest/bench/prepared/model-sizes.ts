@@ -18,7 +18,7 @@ interface Dimensions {
 }
 
 const DIMENSIONS: Readonly<Record<ModelSize, Dimensions>> = {
-  full: { width: 768, layers: 12, headLayers: 2, embeddingDim: 512, patch: 16, imageSize: 224, positions: 512 },
+  full: { width: 768, layers: 12, headLayers: 3, embeddingDim: 512, patch: 16, imageSize: 224, positions: 512 },
   tiny: { width: 128, layers: 2, headLayers: 1, embeddingDim: 64, patch: 16, imageSize: 64, positions: 64 },
 };
 

@@ -2,11 +2,12 @@ import { openBundle } from '../../../src/inference/bundle.ts';
 import { type RankParameters, rankBody } from '../../mix.ts';
 import { runOpenLoop } from '../../open-loop.ts';
 import { createRandom } from '../../random.ts';
+import type { LoadTarget } from '../load-target.ts';
 import { prepareDataFolder } from '../prepared/data-folder.ts';
 import { createQueryTexts } from '../query-texts.ts';
 import type { Sample } from '../report.ts';
 import type { Bench, OpenRow, Row } from '../row.ts';
-import { type Served, serve } from '../served.ts';
+import { serve } from '../served.ts';
 
 const DEADLINES_MS = [50, 100, 200] as const;
 /** What the way through HTTP may add. */
@@ -42,7 +43,7 @@ export const deadlineRow: Row = {
         }
         return Object.fromEntries(samples);
       },
-      close: () => served.stop(),
+      close: () => served.close(),
     } satisfies OpenRow;
   },
 };
@@ -63,7 +64,7 @@ interface RankAnswer {
 
 async function shareInTime(
   { durations }: Bench,
-  { client }: Served,
+  { client }: LoadTarget,
   nextQuery: () => string,
   { parameters, ratePerSecond, seed }: Load,
 ): Promise<Sample> {

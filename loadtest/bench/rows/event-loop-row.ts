@@ -3,9 +3,10 @@ import { packageRoot } from '../../../src/core/package-root.ts';
 import { openBundle } from '../../../src/inference/bundle.ts';
 import { indexCovers, readSampleCovers } from '../../covers.ts';
 import { parseEventLoopDelay } from '../../metrics.ts';
+import type { LoadTarget } from '../load-target.ts';
 import { createQueryTexts } from '../query-texts.ts';
 import type { OpenRow, Row } from '../row.ts';
-import { type Served, serve } from '../served.ts';
+import { serve } from '../served.ts';
 
 const RERANKED = { topN: 10, recallK: 100, rerankK: 50, deadlineMs: 10_000 } as const;
 const RECALLED = { ...RERANKED, rerankK: 0 } as const;
@@ -33,7 +34,7 @@ export const eventLoopRow: Row = {
     try {
       await indexCovers(served.client, covers);
     } catch (error) {
-      await served.stop();
+      await served.close();
       throw error;
     }
     return {
@@ -68,13 +69,13 @@ export const eventLoopRow: Row = {
           },
         };
       },
-      close: () => served.stop(),
+      close: () => served.close(),
     } satisfies OpenRow;
   },
 };
 
 /** Counted by the service from the last time it was asked. */
-async function eventLoopDelay({ client }: Served) {
+async function eventLoopDelay({ client }: LoadTarget) {
   const { body } = await client.get('/metrics');
   const delay = parseEventLoopDelay(body);
   if (delay === null) throw new Error('/metrics does not tell the event-loop delay.');

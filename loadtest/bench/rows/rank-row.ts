@@ -53,7 +53,7 @@ export const rankRow: Row = {
           },
         };
       },
-      close: () => served.stop(),
+      close: () => served.close(),
     } satisfies OpenRow;
   },
 };

@@ -48,7 +48,7 @@ export const restartRow: Row = {
             },
           };
         } finally {
-          await served.stop();
+          await served.close();
         }
       },
       close: async () => {},

@@ -1,0 +1,18 @@
+"""BERT's tokenizer with a fixed length: [CLS] … [SEP], cut to it, padded with 0."""
+
+from pathlib import Path
+
+from tokenizers import BertWordPieceTokenizer
+
+
+class Tokenizer:
+    def __init__(self, vocabulary: Path):
+        self._tokenizer = BertWordPieceTokenizer(str(vocabulary), lowercase=True, strip_accents=True)
+        self.size: int = self._tokenizer.get_vocab_size()
+        self._separator: int = self._tokenizer.token_to_id("[SEP]")
+
+    def encode(self, text: str, length: int) -> list[int]:
+        ids = self._tokenizer.encode(text).ids
+        if len(ids) > length:
+            ids = [*ids[: length - 1], self._separator]
+        return ids + [0] * (length - len(ids))

@@ -1,0 +1,113 @@
+"""UniCLIP: a ViT and BERT, a head for whether text is drawn on a cover, and one for whether it means what a text says.
+
+Without the heads it is Chinese-CLIP or QA-CLIP.
+"""
+
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from .bert import Bert, Embeddings
+from .blocks import Decoder, Encoder
+
+
+@dataclass(frozen=True)
+class UniclipSizes:
+    image_side: int = 112
+    patch: int = 16
+    vision_width: int = 192
+    vision_layers: int = 6
+    vision_head_width: int = 64
+    vocabulary: int = 4600
+    text_width: int = 192
+    text_layers: int = 4
+    text_inner: int = 768
+    positions: int = 32
+    embedding: int = 192
+    presence_layers: int = 3
+    """0: no such head"""
+    semantic_layers: int = 3
+
+    @property
+    def vision_heads(self) -> int:
+        return self.vision_width // self.vision_head_width
+
+
+class VisionTransformer(nn.Module):
+    def __init__(self, sizes: UniclipSizes):
+        super().__init__()
+        width, grid = sizes.vision_width, sizes.image_side // sizes.patch
+        scale = width**-0.5
+        self.patch = sizes.patch
+        self.conv1 = nn.Conv2d(3, width, sizes.patch, sizes.patch, bias=False)
+        self.class_embedding = nn.Parameter(scale * torch.randn(width))
+        self.positional_embedding = nn.Parameter(scale * torch.randn(grid * grid + 1, width))
+        self.ln_pre = nn.LayerNorm(width)
+        self.transformer = Encoder(width, sizes.vision_layers, sizes.vision_heads)
+        self.ln_post = nn.LayerNorm(width)
+        self.proj = nn.Parameter(scale * torch.randn(width, sizes.embedding))
+
+    def forward(self, pixels: Tensor, kept: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """[B, 3, S, S] -> embeddings [B, E] (not normalised), tokens [B, 1 + patches, W].
+
+        `kept` [B, K]: the patches to look at, in order; training on the busy half of a cover costs half.
+        """
+        patches = self._patches(pixels)
+        positions = self.positional_embedding[1:].to(patches.dtype).expand(len(patches), -1, -1)
+        if kept is not None:
+            index = kept[..., None]
+            patches = patches.gather(1, index.expand(-1, -1, patches.shape[-1]))
+            positions = positions.gather(1, index.expand(-1, -1, positions.shape[-1]))
+        x = nn.functional.linear(patches, self.conv1.weight.flatten(1)) + positions
+        first = (self.class_embedding + self.positional_embedding[0]).to(x.dtype).expand(len(x), 1, -1)
+        tokens = self.transformer(self.ln_pre(torch.cat([first, x], 1)))
+        return self.ln_post(tokens[:, 0]) @ self.proj, tokens
+
+    def _patches(self, pixels: Tensor) -> Tensor:
+        """A convolution whose stride is its size is a product with flattened patches, which is faster on a CPU."""
+        images, _, side, _ = pixels.shape
+        grid = side // self.patch
+        cut = pixels.view(images, 3, grid, self.patch, grid, self.patch)
+        return cut.permute(0, 2, 4, 1, 3, 5).reshape(images, grid * grid, -1)
+
+
+class Uniclip(nn.Module):
+    def __init__(self, sizes: UniclipSizes):
+        super().__init__()
+        self.sizes = sizes
+        width, heads = sizes.vision_width, sizes.vision_heads
+        self.visual = VisionTransformer(sizes)
+        text_heads = sizes.text_width // 64
+        self.bert = Bert(sizes.vocabulary, sizes.text_width, sizes.text_layers, text_heads, sizes.positions, sizes.text_inner)
+        self.text_projection = nn.Parameter(torch.randn(sizes.text_width, sizes.embedding) * sizes.text_width**-0.5)
+        self.logit_scale = nn.Parameter(torch.tensor(math.log(1 / 0.07)))
+        if sizes.presence_layers:
+            self.ocr_presence_decoder = Encoder(width, sizes.presence_layers, heads)
+            self.ln_ocr_presence = nn.LayerNorm(width)
+            self.proj_ocr_presence = nn.Parameter(torch.randn(width, 2) * width**-0.5)
+        if sizes.semantic_layers:
+            self.decoder_class_embedding = nn.Parameter(torch.randn(width) * width**-0.5)
+            self.bert_embedding = Embeddings(sizes.vocabulary, width, sizes.positions)
+            self.ocr_semantic_decoder = Decoder(width, sizes.semantic_layers, heads)
+            self.ln_ocr_semantic = nn.LayerNorm(width)
+            self.proj_ocr_semantic = nn.Parameter(torch.randn(width, 2) * width**-0.5)
+
+    def image(self, pixels: Tensor, kept: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        return self.visual(pixels, kept)
+
+    def text(self, ids: Tensor) -> Tensor:
+        """[B, L] -> [B, E], not normalised"""
+        return self.bert(ids)[:, 0] @ self.text_projection
+
+    def presence(self, tokens: Tensor) -> Tensor:
+        """[B, T, W] -> logits [B, 2]; class 1: text is drawn on the cover"""
+        return self.ln_ocr_presence(self.ocr_presence_decoder(tokens)[:, 0]) @ self.proj_ocr_presence
+
+    def semantic(self, tokens: Tensor, ids: Tensor) -> Tensor:
+        """[B, T, W] and [B, Q, L] (padding is not masked) -> logits [B, Q, 2]; class 1: the text means what is drawn"""
+        words = self.bert_embedding(ids)
+        first = self.decoder_class_embedding.to(words.dtype).expand(*words.shape[:2], 1, -1)
+        decoded = self.ocr_semantic_decoder(torch.cat([first, words], 2), tokens)
+        return self.ln_ocr_semantic(decoded[:, :, 0]) @ self.proj_ocr_semantic

@@ -1,0 +1,99 @@
+"""Puts a run together from a recipe and what the command line names."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from ..covers.compose import open_composer
+from ..data.cbvs import CbvsData, read_rows
+from ..data.synthetic import SyntheticData
+from ..data.tokenizer import Tokenizer
+from ..evaluate.gates import make_exam, sit_exam
+from ..evaluate.pairs import evaluate_pairs
+from ..losses.teaching import Teacher
+from ..models.checkpoint import load_model, read_weights
+from ..models.r2d2 import R2d2
+from ..models.uniclip import Uniclip, UniclipSizes
+from .loop import Run
+from .objective import Objective
+from .recipe import Recipe
+
+_PAIR_TERMS = {"contrastive", "presence", "semantic", "matching"}
+
+
+@dataclass(frozen=True)
+class Sources:
+    vocabulary: Path
+    checkpoint: Path | None = None
+    teacher: Path | None = None
+    """the state.pt of an earlier run, whose training-only heads are taken over"""
+    data: Path | None = None
+    validation: Path | None = None
+    pictures: Path | None = None
+    artwork: Path | None = None
+    """with sprites.raw and sprites.json, and node_modules with the fonts beside them"""
+
+
+def assemble(recipe: Recipe, sources: Sources, folder: Path) -> Run:
+    torch.manual_seed(recipe.seed)
+    tokenizer = Tokenizer(sources.vocabulary)
+    model = _model(recipe, sources, tokenizer)
+    sizes = model.sizes
+    if recipe.synthetic:
+        if sources.artwork is None:
+            raise ValueError("synthetic covers need --artwork")
+        composer = open_composer(sources.artwork)
+        data = SyntheticData(
+            composer, tokenizer, side=sizes.image_side, patch=sizes.patch, length=recipe.length, pair_length=recipe.pair_length,
+            pairs=max(1, recipe.pairs), batch=recipe.batch, seed=recipe.seed, reuse=recipe.reuse, covers_before=recipe.covers_before,
+        )  # fmt: skip
+        exam = make_exam(composer, "validation", side=sizes.image_side)
+
+        def evaluate(objective: nn.Module) -> dict[str, float]:
+            figures = sit_exam(objective.model, exam, tokenizer, recipe.length)  # type: ignore[arg-type]
+            return {name: figure.value for name, figure in figures.items()}
+
+        return Run(_objective(model, recipe, len(composer.concepts), sources), data, recipe, folder, evaluate)
+    if sources.data is None or sources.pictures is None:
+        raise ValueError("name the covers by --data and --pictures, or take a recipe that draws them")
+    pairs = CbvsData(
+        read_rows(sources.data), sources.pictures, tokenizer, side=sizes.image_side, length=recipe.length,
+        pair_length=recipe.pair_length, batch=recipe.batch, seed=recipe.seed,
+    )  # fmt: skip
+    held_out = read_rows(sources.validation) if sources.validation else None
+
+    def evaluate_held_out(objective: nn.Module) -> dict[str, float]:
+        device = next(objective.parameters()).device
+        return evaluate_pairs(objective.model, pairs, held_out or [], device)  # type: ignore[arg-type]
+
+    return Run(_objective(model, recipe, 0, sources), pairs, recipe, folder, evaluate_held_out if held_out else None)
+
+
+def _model(recipe: Recipe, sources: Sources, tokenizer: Tokenizer) -> Uniclip | R2d2:
+    if sources.checkpoint is None:
+        return Uniclip(UniclipSizes(**{"vocabulary": tokenizer.size, **recipe.model}))
+    if not recipe.model:
+        return load_model(sources.checkpoint)
+    model = Uniclip(UniclipSizes(**{"vocabulary": tokenizer.size, **recipe.model}))
+    own = model.state_dict()
+    fitting = {name: w for name, w in read_weights(sources.checkpoint).items() if name in own and own[name].shape == w.shape}
+    missing = sorted({name.split(".")[0] for name in own if name not in fitting})
+    print(f"{len(fitting)} of {len(own)} tensors from {sources.checkpoint.name}; new: {', '.join(missing) or 'none'}", flush=True)
+    model.load_state_dict(fitting, strict=False)
+    return model
+
+
+def _objective(model: Uniclip | R2d2, recipe: Recipe, concepts: int, sources: Sources) -> Objective:
+    teacher = None
+    if set(recipe.losses) - _PAIR_TERMS:
+        if not isinstance(model, Uniclip) or concepts == 0:
+            raise ValueError("only synthetic covers and a UniCLIP model can be taught by labels")
+        teacher = Teacher(model.sizes.vision_width, model.sizes.embedding, concepts, model.sizes.vision_heads)
+        if sources.teacher is not None:
+            state = torch.load(sources.teacher, map_location="cpu", weights_only=True)
+            weights = state["averaged"] or state["objective"]
+            known = {k.removeprefix("teacher."): v for k, v in weights.items() if k.startswith("teacher.")}
+            teacher.load_state_dict(known, strict=False)
+    return Objective(model, teacher, recipe)

@@ -1,0 +1,162 @@
+import json
+import random
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import ImageFont
+
+from coverrank_training.covers.artwork import SPLITS, Artwork
+from coverrank_training.covers.compose import Composer, CoverStyle
+from coverrank_training.covers.concepts import load_concepts
+from coverrank_training.covers.fonts import Fonts
+from coverrank_training.covers.phrases import QUERIES, TITLES
+from coverrank_training.covers.titles import _chinese_lines, _english_lines
+from coverrank_training.data.synthetic import SyntheticData, letter_map, region_maps
+from coverrank_training.evaluate.gates import make_exam, mean_figure, sit_exam
+from coverrank_training.losses.teaching import Teacher
+
+CONCEPTS = 6
+
+
+class BuiltInFont(Fonts):
+    """Pillow's own typeface, so that no package has to be installed."""
+
+    def names(self, language: str, split: str) -> tuple[str, ...]:
+        return ("built in",)
+
+    def open(self, name: str, size: int) -> ImageFont.FreeTypeFont:
+        return ImageFont.load_default(size)
+
+
+@pytest.fixture
+def composer(tmp_path: Path) -> Composer:
+    """Every concept is a disc of a colour of its own, in every set in another lightness."""
+    rows, sprites = [], []
+    y, x = np.mgrid[:32, :32]
+    disc = ((x - 16) ** 2 + (y - 16) ** 2 < 200).astype(np.uint8) * 255
+    for concept in range(CONCEPTS):
+        for number, name in enumerate(sorted({name for names in SPLITS.values() for name in names})):
+            colour = np.array([40 * concept, 255 - 40 * concept, 25 * number], np.uint8)
+            sprites.append(np.dstack([np.broadcast_to(colour, (32, 32, 3)), disc]))
+            rows.append([concept, name, f"{concept}"])
+    (tmp_path / "sprites.raw").write_bytes(np.stack(sprites).tobytes())
+    (tmp_path / "sprites.json").write_text(json.dumps({"side": 32, "sprites": rows}))
+    return Composer(load_concepts(CONCEPTS), Artwork(tmp_path, CONCEPTS), BuiltInFont(tmp_path))
+
+
+def draw(composer: Composer, seed: int, split: str = "train", **style):
+    return composer.cover(seed % CONCEPTS, split, CoverStyle(**style), random.Random(seed), np.random.default_rng(seed))
+
+
+def test_concepts_have_names_that_nobody_else_has():
+    concepts = load_concepts()
+    assert len(concepts) >= 300
+    for language in ("zh", "en"):
+        names = [name for concept in concepts for name in concept.names(language)]
+        assert len(names) == len(set(names))
+        assert all(names)
+    assert max(len(c.zh[0]) for c in concepts) <= 4
+
+
+def test_sets_and_templates_of_the_splits_do_not_overlap():
+    sets = [set(names) for names in SPLITS.values()]
+    assert sum(map(len, sets)) == len(set.union(*sets))
+    for phrases in (TITLES, QUERIES):
+        for by_split in phrases.values():
+            templates = [set(by_split[split]) - {"{}"} for split in ("train", "validation", "test")]
+            assert sum(map(len, templates)) == len(set.union(*templates))
+
+
+def test_the_same_seed_draws_the_same_cover(composer: Composer):
+    one, other, third = draw(composer, 3), draw(composer, 3), draw(composer, 4)
+    assert np.array_equal(one.pixels, other.pixels)
+    assert one.pixels.shape == (112, 112, 3)
+    assert not np.array_equal(one.pixels, third.pixels)
+
+
+def test_a_split_uses_its_own_artwork_alone(composer: Composer):
+    assert {draw(composer, seed, "test").art for seed in range(20)} == {"twemoji"}
+    assert {draw(composer, seed).art for seed in range(60)} <= set(SPLITS["train"])
+
+
+def test_grades_follow_from_what_was_drawn(composer: Composer):
+    covers = [draw(composer, seed, title_share=1.0, misleading_share=1.0) for seed in range(30)]
+    for cover in covers:
+        assert cover.grade(cover.main) == 2
+        assert cover.titled != cover.main
+        assert cover.grade(cover.titled) == 1
+        others = set(range(CONCEPTS)) - {cover.main, cover.titled, *cover.small}
+        assert {cover.grade(c) for c in others} <= {0}
+    agreeing = draw(composer, 1, title_share=1.0, misleading_share=0.0)
+    assert agreeing.titled == agreeing.main
+
+
+def test_lines_keep_a_name_whole_and_balance():
+    rng = random.Random(0)
+    assert _chinese_lines("", "直升机", "", rng) == [[("", False), ("直升机", True), ("", False)]]
+    assert _chinese_lines("我的", "直升机", "日记", rng) == [[("我的", False)], [("直升机", True), ("日记", False)]]
+    lines = _chinese_lines("教你画", "旋转木马", "", rng)
+    assert [[text for text, _ in line] for line in lines] == [["教你画"], ["旋转木马", ""]]
+    lines = _english_lines("my ", "water drop", " vlog")
+    assert ["".join(text for text, _ in line) for line in lines] == ["my water", "drop vlog"]
+
+
+def test_maps_say_what_lies_where(composer: Composer):
+    cover = draw(composer, 5, title_share=1.0, misleading_share=1.0, small_objects=0, augment=False)
+    objects, words = region_maps(cover, 7, CONCEPTS)
+    assert set(objects.tolist()) == {cover.main, CONCEPTS}
+    assert cover.titled in words
+    left, top, right, bottom = next(box for concept, is_word, box in cover.regions if not is_word)
+    middle = int((top + bottom) / 2 * 7) * 7 + int((left + right) / 2 * 7)
+    assert objects[middle] == cover.main
+
+
+def test_letters_share_their_patch(composer: Composer):
+    titled = [draw(composer, seed, title_share=1.0) for seed in range(20)]
+    english = [cover for cover in titled if cover.title and cover.title.isascii()]
+    assert english
+    for cover in english:
+        shares = letter_map(cover, 7)
+        assert np.allclose(shares.sum(-1), 1)
+        drawn = {chr(97 + letter) for letter in range(26) if shares[:, letter].any()}
+        assert drawn == {c for c in cover.title.lower() if c.isalpha()}
+    chinese = next(cover for cover in titled if cover.title and not cover.title.isascii())
+    assert letter_map(chinese, 7)[:, -1].tolist() == [1.0] * 49
+
+
+def test_a_step_can_be_made_again_and_covers_come_up_as_often_as_asked(composer: Composer, tokenizer):
+    def make():
+        return SyntheticData(composer, tokenizer, side=32, patch=16, length=6, pair_length=6, pairs=4, batch=4, seed=2, reuse=2)
+
+    data = make()
+    first, again = data.at(7), make().at(7)
+    assert torch.equal(first.pictures, again.pictures)
+    assert torch.equal(first.pair_ids, again.pair_ids)
+    mains = [tuple(data.at(step).lesson.asked.tolist()) for step in range(48)]
+    assert sorted(mains.count(m) for m in set(mains))[0] >= 2
+    labels = torch.cat([data.at(step).pair_labels for step in range(10)])
+    has_text = torch.cat([data.at(step).has_text for step in range(10)])
+    assert (labels[has_text][:, 0] == 1).all()
+    assert (labels[~has_text] == 0).all()
+
+
+def test_a_teacher_tells_patches_apart_and_the_exam_gives_all_figures(composer: Composer, tokenizer, model):
+    data = SyntheticData(composer, tokenizer, side=32, patch=16, length=6, pair_length=6, pairs=2, batch=6, seed=2)
+    teacher = Teacher(64, 32, CONCEPTS, 1)
+    batch = data.at(0)
+    image, tokens = model.image(batch.pixels())
+    terms = teacher(image, tokens, model.text(batch.text_ids), model.logit_scale.exp(), batch.lesson)
+    assert {"concept", "query", "title", "main", "objects", "words", "letters"} == set(terms)
+    assert all(torch.isfinite(term) and term >= 0 for term in terms.values())
+    figures = sit_exam(model.eval(), make_exam(composer, "validation", side=32), tokenizer, 6, np.array([True] * 3 + [False] * 3))
+    assert figures["R@10"].value == 1
+    assert figures["R@10 art unlike training"].count == 6
+    assert figures["titles"].count == 2 * CONCEPTS
+
+
+def test_intervals_hold_their_mean():
+    figure = mean_figure(np.array([1.0] * 80 + [0.0] * 20))
+    assert figure.value == pytest.approx(0.8)
+    assert 0.7 < figure.low < 0.8 < figure.high < 0.9

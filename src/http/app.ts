@@ -15,7 +15,7 @@ import type { AppConfig } from './app-services.ts';
 import { addBodyCoding } from './body-coding.ts';
 import { addBodyTimeout } from './body-timeout.ts';
 import { createBrownOut } from './brown-out.ts';
-import { answerConnectionError } from './connection-errors.ts';
+import { answerConnectionError, ignoreExpectations } from './connection-errors.ts';
 import { addErrorHandler, sendProblem, toFailure } from './error-handler.ts';
 import type { Lifecycle } from './lifecycle.ts';
 import { LIMITS, TIMEOUTS } from './limits.ts';
@@ -82,6 +82,7 @@ const ROUTES: readonly AddRoute[] = [
  */
 export async function createApp(lifecycle: Lifecycle, config: AppConfig, logger: Logger): Promise<App> {
   const app = newFastify(config, logger);
+  ignoreExpectations(app.server);
   const gates = createGates(config);
   const brownOut = createBrownOut();
   const telemetry = createTelemetry(app, { version: packageVersion(), gates, brownOut, lifecycle });

@@ -1,4 +1,4 @@
-import { STATUS_CODES } from 'node:http';
+import { type Server, STATUS_CODES } from 'node:http';
 import type { Socket } from 'node:net';
 import type { ConnectionError } from 'fastify';
 import { failure } from '../core/errors.ts';
@@ -32,4 +32,12 @@ function refusal(code: string) {
   if (code === 'HPE_HEADER_OVERFLOW') return failure('headers_too_large', 'The headers are too large.');
   if (code === 'ERR_HTTP_REQUEST_TIMEOUT') return failure('request_timeout', 'The request did not arrive in time.');
   return failure('invalid_request', 'This is not a valid HTTP request.');
+}
+
+/**
+ * Node answers an `Expect` that it does not know with a bare 417; such a request is answered like any other here, as
+ * RFC 9110 allows.
+ */
+export function ignoreExpectations(server: Server): void {
+  server.on('checkExpectation', (request, response) => server.emit('request', request, response));
 }

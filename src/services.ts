@@ -21,10 +21,11 @@ import { createPairScorer } from './ranking/score.ts';
 import { type CoverIndexOptions, type OpenedCoverIndex, openCoverIndex } from './store/cover-index.ts';
 import type { CoverIndexEvent } from './store/graph-client.ts';
 
-export { openBundle } from './inference/bundle.ts';
+export { openBundle, readManifest } from './inference/bundle.ts';
 export { makeThumbnail } from './inference/image.ts';
 export { type Model, openModel, openReranker, type Reranker } from './inference/model.ts';
 export { type ExactFeatures, type OfflineModel, openOfflineModel } from './inference/offline-model.ts';
+export { askRerankServer } from './inference/remote/ask-server.ts';
 export { restoreSnapshot } from './store/snapshot.ts';
 export { verifyDataDir } from './store/verify.ts';
 

@@ -6,14 +6,13 @@ import {
   checkDataFolder,
   checkDisk,
   checkMemory,
-  checkModel,
   checkNativeLibraries,
   checkNode,
   checkPort,
-  checkReranker,
   checkWritable,
   type Finding,
 } from './machine-checks.ts';
+import { checkModel, checkReranker, checkRerankServer } from './model-checks.ts';
 import { print, printJson } from './output.ts';
 import { configOf, isJson, withSettings } from './settings.ts';
 
@@ -32,7 +31,7 @@ export function doctorCommand(): Command {
       if (isJson(command)) printJson({ ok, checks: findings });
       if (!ok) process.exitCode = EXIT.failed;
     });
-  return withSettings(command, ['host', 'port', 'data_dir', 'model']);
+  return withSettings(command, ['host', 'port', 'data_dir', 'model', 'rerank_model', 'rerank_url']);
 }
 
 async function* examine(config: Config): AsyncGenerator<Finding> {
@@ -48,6 +47,7 @@ async function* examine(config: Config): AsyncGenerator<Finding> {
   if (libraries.some(({ status }) => status === 'fail')) return;
   yield await checkModel(config);
   if (config.rerank_model !== '') yield await checkReranker(config);
+  if (config.rerank_url !== '') yield await checkRerankServer(config);
   yield await checkDataFolder(config);
 }
 

@@ -6,7 +6,6 @@ import { dirname, join } from 'node:path';
 import type { Config } from '../config-schema.ts';
 import { isFailure } from '../core/errors.ts';
 import { packageRoot } from '../core/package-root.ts';
-import type { Reranker } from '../services.ts';
 
 /** What one check found. `advice` says what to do about a warning or failure. */
 export interface Finding {
@@ -119,31 +118,6 @@ export async function checkPort({ host, port }: Config): Promise<Finding> {
     return { check: 'port', status: 'warn', detail: `${detail} is taken`, advice };
   } finally {
     server.close();
-  }
-}
-
-/** Verifies the bundle's files, loads its graphs and runs its self-test. */
-export async function checkModel(config: Config): Promise<Finding> {
-  const { openModel } = await import('../services.ts');
-  return checkBundle('model', () => openModel(config.model, config));
-}
-
-/** The same for the bundle that only reranks. */
-export async function checkReranker(config: Config): Promise<Finding> {
-  const { openReranker } = await import('../services.ts');
-  return checkBundle('rerank_model', () => openReranker(config.rerank_model, config));
-}
-
-async function checkBundle(check: 'model' | 'rerank_model', open: () => Promise<Reranker>): Promise<Finding> {
-  try {
-    const model = await open();
-    const { name, hash, graphs } = model.bundle.manifest;
-    await model.close();
-    const detail = `${name} (${hash.slice(0, 12)}), ${graphs.text.precision}, passes its self-test`;
-    return { check, status: 'ok', detail };
-  } catch (error) {
-    const advice = `Set ${check} to the folder of a whole bundle, or make it again with \`coverrank convert\`.`;
-    return { check, status: 'fail', detail: (error as Error).message, advice };
   }
 }
 

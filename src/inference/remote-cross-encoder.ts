@@ -5,11 +5,12 @@ import type { CrossEncoder } from '../core/ports.ts';
 import { servedModelName } from '../core/served-model.ts';
 import type { ImageTokens, ModelRef, Signals } from '../core/types.ts';
 import { createPairQueue, type PairBatch } from './pair-queue.ts';
+import { findServedModel } from './remote/ask-server.ts';
 import { type BreakerState, createCallPolicy } from './remote/call-policy.ts';
 import { createInferenceServer, parseServedAt } from './remote/inference-server.ts';
 import { createLatencyEstimate, type LatencyEstimate } from './remote/latency-estimate.ts';
 import { type PairCall, scorePairs } from './remote/pair-call.ts';
-import { checkServedModel, type ServedModel } from './remote/served-model.ts';
+import type { ServedModel } from './remote/served-model.ts';
 import { createServerWatch, type ServerWatch, type WatchState, type WatchTimings } from './remote/server-watch.ts';
 import { createSharedTokens, mayShareMemory, type SharedTokens } from './remote/shared-tokens.ts';
 import type { Tokenizer } from './tokenizer.ts';
@@ -84,8 +85,7 @@ export async function openRemoteCrossEncoder(options: RemoteCrossEncoderOptions)
   });
 
   async function findModel(signal: AbortSignal): Promise<ServedModel> {
-    await server.assertReady(signal);
-    const served = checkServedModel(manifest, await server.metadata(signal), await server.config(signal));
+    const served = await findServedModel(server, manifest, signal);
     if (isHashKnown && !served.isHashKnown) onEvent({ event: 'rerank_hash_unknown' });
     isHashKnown = served.isHashKnown;
     const { count = 0, width = 0 } = manifest.tokens ?? {};

@@ -169,6 +169,7 @@ test('tensors that nobody knows are named in the report', async (t) => {
 test('what cannot be converted is refused by name and leaves nothing behind', async (t) => {
   const folder = await temporaryFolder(t);
   const golden = await goldenTensors(folder);
+  const infinite = floatTensor([128, 64], new Float32Array(128 * 64).fill(Number.NEGATIVE_INFINITY));
   const nan = floatTensor([128], new Float32Array(128).fill(Number.NaN));
   const cases: readonly (readonly [string, RegExp, (tensors: Tensors) => void])[] = [
     ['a missing tensor', /lacks 1 tensor\(s\): visual\.ln_post\.bias/, (all) => void all.delete('visual.ln_post.bias')],
@@ -180,9 +181,27 @@ test('what cannot be converted is refused by name and leaves nothing behind', as
       (all) => void all.set('visual.ln_pre.bias', floatTensor([1], [0])),
     ],
     ['a repeated name', /twice/, (all) => void all.set('module.visual.ln_pre.bias', floatTensor([1], [0]))],
+    ['an infinity', /text_projection holds -Infinity/, (all) => void all.set('text_projection', infinite)],
+    [
+      'a text tower of another kind',
+      /not recognised.*token_embedding\.weight.*Nearest is UniCLIP, CN-CLIP or QA-CLIP, for which it lacks bert\.embeddings\.word_embeddings\.weight\./,
+      (all) => {
+        for (const name of all.keys()) if (name.startsWith('bert.')) all.delete(name);
+        all.set('token_embedding.weight', floatTensor([1], [0]));
+      },
+    ],
+    [
+      'the spelling of another library',
+      /not recognised.*Nearest is R2D2 or PRD2, for which it lacks visual_encoder\./,
+      (all) => {
+        all.clear();
+        all.set('vision_model.embeddings.patch_embedding.weight', floatTensor([1], [0]));
+        all.set('text_model.embeddings.position_ids', floatTensor([1], [0]));
+      },
+    ],
     [
       'another model',
-      /not recognised.*encoder\.layer/,
+      /not recognised.*encoder\.layer.*None of the known models is near/,
       (all) => {
         all.clear();
         all.set('encoder.layer.0.weight', floatTensor([1], [0]));

@@ -1,20 +1,21 @@
-import { failure } from '../../core/errors.ts';
 import type { Checkpoint } from '../checkpoint/checkpoint.ts';
 import type { BundlePlan, PlanOptions } from './bundle-plan.ts';
 import { type CanonicalWeights, canonicalWeights } from './canonical-names.ts';
 import { planR2d2 } from './r2d2.ts';
-import { isR2d2 } from './r2d2-sizes.ts';
+import { R2D2_MARKS } from './r2d2-sizes.ts';
 import { planUniclip } from './uniclip.ts';
 import { uniclipViews } from './uniclip-names.ts';
-import { isUniclip } from './uniclip-sizes.ts';
+import { UNICLIP_MARKS } from './uniclip-sizes.ts';
+import { unrecognised } from './unrecognised.ts';
 
 /** A family of models that checkpoints are converted from. */
-interface Architecture {
+export interface Architecture {
   /** As messages name them. */
   readonly models: readonly string[];
   /** The checkpoint's tensors under the names that the rest of the family's code knows. */
   weights(checkpoint: Checkpoint): CanonicalWeights;
-  recognises(weights: CanonicalWeights): boolean;
+  /** Canonical names of tensors that all of them have to be there to recognise it. */
+  readonly marks: readonly string[];
   plan(weights: CanonicalWeights, options: PlanOptions): BundlePlan;
 }
 
@@ -22,13 +23,13 @@ const ARCHITECTURES = {
   uniclip: {
     models: ['UniCLIP', 'CN-CLIP', 'QA-CLIP'],
     weights: (checkpoint) => canonicalWeights(checkpoint, uniclipViews),
-    recognises: isUniclip,
+    marks: UNICLIP_MARKS,
     plan: planUniclip,
   },
   r2d2: {
     models: ['R2D2', 'PRD2'],
     weights: (checkpoint) => canonicalWeights(checkpoint),
-    recognises: isR2d2,
+    marks: R2D2_MARKS,
     plan: planR2d2,
   },
 } as const satisfies Readonly<Record<string, Architecture>>;
@@ -48,13 +49,7 @@ export function planBundle(
   const candidates: readonly Architecture[] = name === undefined ? Object.values(ARCHITECTURES) : [ARCHITECTURES[name]];
   for (const architecture of candidates) {
     const weights = architecture.weights(checkpoint);
-    if (architecture.recognises(weights)) return architecture.plan(weights, options);
+    if (architecture.marks.every((mark) => weights.has(mark))) return architecture.plan(weights, options);
   }
-  const models = candidates.flatMap((architecture) => architecture.models);
-  const roots = [...new Set(checkpoint.names.map((stored) => stored.split('.').slice(0, 2).join('.')))];
-  throw failure(
-    'invalid_checkpoint',
-    `The architecture is not recognised: this is no ${models.slice(0, -1).join(', ')} or ${models.at(-1)} model. ` +
-      `Its ${checkpoint.names.length} tensors are under ${roots.slice(0, 12).join(', ')}${roots.length > 12 ? ', …' : ''}.`,
-  );
+  throw unrecognised(checkpoint, candidates);
 }

@@ -1,4 +1,3 @@
-import { failure } from '../../core/errors.ts';
 import { TRANSFORMERS_BLOCK } from '../towers/encoder-blocks.ts';
 import type { VitNames } from '../towers/vit.ts';
 import type { CanonicalWeights } from './canonical-names.ts';
@@ -41,18 +40,16 @@ export const R2D2_OF_NO_USE = [
   /^temp$/,
 ];
 
-const MARKS = [R2D2_VIT.patchEmbedding, `${R2D2_TEXT}.embeddings.word_embeddings.weight`, 'vision_proj.weight'];
+/** Tensors that both models have and that tell them from others. */
+export const R2D2_MARKS = [
+  R2D2_VIT.patchEmbedding,
+  `${R2D2_TEXT}.embeddings.word_embeddings.weight`,
+  'vision_proj.weight',
+];
 const JOINT_PARTS = ['text_joint_layer.encoder.', 'img_joint_layer.encoder.', 'img_joint_proj.', 'itm_head'];
-
-export function isR2d2(weights: CanonicalWeights): boolean {
-  return MARKS.filter((name) => weights.has(name)).length >= 2;
-}
 
 /** Reads all sizes off the weights. Throws `invalid_checkpoint`, saying what was seen. */
 export function readR2d2Sizes(weights: CanonicalWeights, heads: HeadCounts): R2d2Sizes {
-  if (!isR2d2(weights)) {
-    throw failure('invalid_checkpoint', 'This is no R2D2 or PRD2 model: its towers are missing.');
-  }
   return {
     embeddingDim: shapeOf(weights, 'vision_proj.weight', 2)[0] ?? 0,
     vision: readVitSizes(weights, R2D2_VIT, heads.vision),

@@ -18,11 +18,8 @@ export interface UniclipSizes {
   } | null;
 }
 
-const MARKS = ['visual.conv1.weight', 'bert.embeddings.word_embeddings.weight', 'text_projection'];
-
-export function isUniclip(weights: CanonicalWeights): boolean {
-  return MARKS.filter((name) => weights.has(name)).length >= 2;
-}
+/** Tensors that every model of the family has and that tell it from others. */
+export const UNICLIP_MARKS = ['visual.conv1.weight', 'bert.embeddings.word_embeddings.weight', 'text_projection'];
 
 /** Reads all sizes off the weights. Throws `invalid_checkpoint`, saying what was seen. */
 export function readUniclipSizes(weights: CanonicalWeights, heads: HeadCounts): UniclipSizes {

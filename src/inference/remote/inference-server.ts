@@ -101,11 +101,14 @@ export function createInferenceServer({ at, connections }: InferenceServerOption
 
   return {
     async assertReady(signal) {
-      for (const path of ['/v2/health/ready', `${modelPath}/ready`]) {
-        const { status } = await call({ path, method: 'GET', signal });
-        if (status !== 200) {
-          throw failure('unavailable', `The reranking server or its model is not ready (status ${status}).`);
-        }
+      const server = await call({ path: '/v2/health/ready', method: 'GET', signal });
+      if (server.status !== 200) {
+        throw failure('unavailable', `The reranking server is not ready (status ${server.status}).`);
+      }
+      const { status } = await call({ path: `${modelPath}/ready`, method: 'GET', signal });
+      if (status !== 200) {
+        const name = modelPath.replace('/v2/models/', '');
+        throw failure('unavailable', `The reranking server has no model ${name} that is ready (status ${status}).`);
       }
     },
     metadata: (signal) => getJson(modelPath, signal),

@@ -4,7 +4,7 @@ import { stripPrefixes } from '../checkpoint/state-dict.ts';
 import type { Architecture } from './plan-bundle.ts';
 
 /** Roots of names that a message lists. */
-const MAX_ROOTS = 12;
+const MAX_ROOTS = 24;
 
 /** What is there, which family comes nearest, and what that one would need. */
 export function unrecognised(checkpoint: Checkpoint, candidates: readonly Architecture[]): Error {

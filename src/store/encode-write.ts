@@ -1,3 +1,4 @@
+import { dot } from '../core/dot.ts';
 import { failure } from '../core/errors.ts';
 import type { CoverContent, CoverWrite } from '../core/ports.ts';
 import type { EncodedUpsert, EncodedWrite } from './cover-writer.ts';
@@ -37,7 +38,7 @@ export function demandEmbedding(embedding: Float32Array, dim: number): void {
   if (embedding.length !== dim) {
     throw failure('invalid_embedding', `The embedding has ${embedding.length} numbers; the bundle makes ${dim}.`);
   }
-  const norm = Math.sqrt(embedding.reduce((sum, value) => sum + value * value, 0));
+  const norm = Math.sqrt(dot(embedding, embedding));
   // Written so that NaN fails too.
   if (!(Math.abs(norm - 1) <= NORM_TOLERANCE)) {
     throw failure('invalid_embedding', 'The embedding must be finite and L2-normalised.');

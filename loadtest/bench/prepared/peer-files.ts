@@ -33,7 +33,7 @@ async function exportStore(store: CoverStore, folder: string, withTokens: number
   const shape = about.tokens;
   if (shape === null || withTokens === 0) return;
   const tokens = labels.slice(0, withTokens).map((label) => () => {
-    const stored = present(store.tokens(label)).slice();
+    const stored = Uint8Array.from(present(store.tokens(label)));
     return viewTokens(stored.buffer, 0, shape);
   });
   const values = tokens.map((read) => () => read().values);

@@ -83,6 +83,17 @@ const Fetch = Type.Object(
 const Index = Type.Object(
   {
     snapshot_every_writes: integer(10_000, 1, 'Writes after which the graph is saved, so that a restart replays less.'),
+    rebuild_tombstones: integer(
+      1_000,
+      1,
+      'Deleted or replaced covers in the graph below which it is never built anew.',
+    ),
+    rebuild_share: Type.Number({
+      default: 0.2,
+      minimum: 0.01,
+      maximum: 1,
+      description: 'Share of such covers in the graph above which it is built anew in the background.',
+    }),
     ef_search: integer(200, 1, "HNSW's ef: candidates held during a search; more finds more and takes longer."),
   },
   { default: {}, additionalProperties: false },

@@ -153,6 +153,7 @@ function indexOptions({ data_dir, index }: Config, { recall, rerank }: BundleMan
     tokens: rerank.tokens,
     snapshotEveryWrites: index.snapshot_every_writes,
     efSearch: index.ef_search,
+    rebuildWhen: { tombstones: index.rebuild_tombstones, share: index.rebuild_share },
   };
 }
 

@@ -5,6 +5,7 @@ import { matchesFilter } from './attribute-filter.ts';
 import { createAttributeIndex } from './attribute-index.ts';
 import { coverProblems } from './cover-problems.ts';
 import type { CoverStore } from './cover-store.ts';
+import { reached } from './durable-steps.ts';
 import { exactBelow, type ScoredCandidates, scanCandidates, scanLabels } from './exact-scan.ts';
 import {
   type GraphManifest,
@@ -207,6 +208,7 @@ export function createCoverGraph({ store, folder, owner, efSearch }: CoverGraphO
       const start = store.lastSequence();
       const next = createVectorIndex(owner.embeddingDim, Math.ceil(store.counts().labels * 1.1));
       await addAll(next);
+      reached('graph rebuilt');
       // Writes wait for this last step, or the new graph might never catch up with the old one.
       await applying(async () => {
         store.refresh();

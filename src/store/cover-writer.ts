@@ -3,6 +3,7 @@ import type { ErrorCode } from '../core/errors.ts';
 import type { WriteResult } from '../core/ports.ts';
 import type { Attributes } from '../core/types.ts';
 import type { CoverStore, EncodedContent } from './cover-store.ts';
+import { reached } from './durable-steps.ts';
 import { isDiskFull } from './full-disk.ts';
 
 /** A write in the form in which it travels to the writer thread. */
@@ -77,11 +78,13 @@ async function commitAgain(store: CoverStore, batch: readonly EncodedWrite[], fa
 
 /** Drops the log up to and including `sequence`, in transactions small enough not to hold up writes for long. */
 export function trimLog(store: CoverStore, sequence: number, limit: number): boolean {
-  return store.transaction(() => store.trimLog(sequence, limit)) === limit;
+  const trimmed = store.transaction(() => store.trimLog(sequence, limit));
+  reached('log trimmed');
+  return trimmed === limit;
 }
 
 function commitTogether(store: CoverStore, batches: readonly (readonly EncodedWrite[])[]): BatchOutcome[] {
-  return store.transaction(() => {
+  const outcomes = store.transaction(() => {
     let sequence = store.lastSequence();
     const outcomes = batches.map((batch) => {
       const results = batch.map((write) => {
@@ -96,6 +99,8 @@ function commitTogether(store: CoverStore, batches: readonly (readonly EncodedWr
     store.putSequence(sequence);
     return outcomes;
   });
+  reached('writes committed');
+  return outcomes;
 }
 
 /** Writes one change as number `sequence`; `not_found` changes nothing and uses no number. */

@@ -79,8 +79,17 @@ export async function openStore(paths: DataDirPaths): Promise<CoverStore> {
   await demandStoreFile(paths);
   return openWhole(paths.store, async (path) => {
     await migrateStore(path);
-    return openCoverStore(path);
+    const store = openCoverStore(path);
+    if (isConsistent(store)) return store;
+    await store.close();
+    throw new Error('its parts do not belong together');
   });
+}
+
+/** LMDB makes a database that it does not find, so one whose name was damaged would pass for an empty one. */
+function isConsistent(store: CoverStore): boolean {
+  const { covers, labels, embeddings } = store.counts();
+  return covers === labels && labels === embeddings && (covers === 0 || store.about() !== undefined);
 }
 
 /** Opens the folder's judgements, like `openStore`. */

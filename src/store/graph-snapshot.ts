@@ -3,6 +3,7 @@ import { createReadStream, existsSync } from 'node:fs';
 import { mkdir, open, readdir, readFile, rename, rm, stat, statfs, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { failure } from '../core/errors.ts';
+import { reached } from './durable-steps.ts';
 import { GRAPH_PARAMETERS, type ReadVectors, readVectorIndex, type VectorIndex } from './vector-index.ts';
 
 /**
@@ -51,6 +52,7 @@ export async function saveGraph(
       await demandRoom(folder, graph.elements * bytesPerElement(owner.embeddingDim));
       await graph.write(temporary);
       await sync(temporary);
+      reached('graph written');
     }
     const manifest: GraphManifest = {
       format: GRAPH_FORMAT,
@@ -64,7 +66,9 @@ export async function saveGraph(
       createdAt: new Date().toISOString(),
     };
     if (file !== null) await rename(temporary, join(folder, file));
+    reached('graph renamed');
     await writeDurably(join(folder, MANIFEST), JSON.stringify(manifest, null, 2));
+    reached('graph replaced');
     await removeOthers(folder, [MANIFEST, ...(file === null ? [] : [file])]);
     return manifest;
   } catch (error) {

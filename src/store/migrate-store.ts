@@ -1,6 +1,7 @@
 import { rename, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { failure } from '../core/errors.ts';
+import { reached } from './durable-steps.ts';
 import { isDiskFull } from './full-disk.ts';
 import { sync } from './graph-snapshot.ts';
 import { type LmdbFile, openLmdb, removeLock } from './lmdb/open-lmdb.ts';
@@ -37,6 +38,7 @@ export async function migrateStore(path: string): Promise<void> {
   }
   await removeLock(next);
   await sync(next);
+  reached('migration complete');
   await rename(next, path);
   await sync(dirname(path));
 }

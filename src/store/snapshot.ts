@@ -1,11 +1,13 @@
 import { randomBytes } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { copyFile, mkdir, readdir, readFile, rename, rm, rmdir } from 'node:fs/promises';
-import { basename, dirname, join } from 'node:path';
+import { copyFile, lstat, mkdir, readdir, readFile, rename, rm } from 'node:fs/promises';
+import { basename, dirname, join, resolve } from 'node:path';
 import { failure } from '../core/errors.ts';
 import type { SnapshotInfo } from '../core/ports.ts';
 import { openCoverStore } from './cover-store.ts';
-import { type DataDirPaths, dataDirPaths, isLmdbName, lmdbFiles } from './data-dir.ts';
+import { type DataDirPaths, dataDirPaths, isLmdbName, lmdbFiles, lockDataDir } from './data-dir.ts';
+import { reached } from './durable-steps.ts';
+import { isDiskFull } from './full-disk.ts';
 import { digest, readGraphManifest, sync, writeDurably } from './graph-snapshot.ts';
 import { copyLmdbFile, removeLock } from './lmdb/open-lmdb.ts';
 import { DATA_FORMAT, type StoreAbout } from './store-about.ts';
@@ -41,6 +43,7 @@ export async function writeSnapshot(source: {
     await mkdir(copy.graph, { recursive: true });
     const databases = await lmdbFiles(paths.root);
     for (const file of databases) await copyLmdbFile(join(paths.root, file), join(folder, file));
+    reached('snapshot copied');
     const files = [...databases, ...(await copyGraph(paths, copy))];
     const { sequence, covers } = await readCopy(copy);
     const digests = await Promise.all(files.map(async (file) => [file, await digest(join(folder, file))] as const));
@@ -55,50 +58,81 @@ export async function writeSnapshot(source: {
       files: Object.fromEntries(digests),
     };
     for (const file of files) await sync(join(folder, file));
+    await sync(copy.graph);
     await writeDurably(join(folder, MANIFEST), JSON.stringify(manifest, null, 2));
+    reached('snapshot complete');
     await rename(folder, join(paths.snapshots, name));
     await sync(paths.snapshots);
+    reached('snapshot named');
     return info;
   } catch (error) {
     await rm(folder, { recursive: true, force: true });
-    throw error;
+    throw storageFailure(paths.snapshots, error);
   }
 }
 
 /**
  * Makes a data folder from a snapshot. Every byte is checked before the folder gets its name, so that there is a whole
- * one or none. Fails with `invalid_config` when `dataDir` holds anything and `corrupt_data` when the snapshot is damaged.
+ * one or none. Fails with `invalid_config` when `dataDir` holds anything, `corrupt_data` when the snapshot is damaged,
+ * `storage_full` when there is no room and `data_dir_busy` when another process restores into the same folder.
  */
 export async function restoreSnapshot(snapshotDir: string, dataDir: string): Promise<SnapshotInfo> {
   const manifest = await readManifest(snapshotDir);
-  if (existsSync(dataDir) && (await readdir(dataDir)).length > 0) {
-    throw failure(
-      'invalid_config',
-      `The folder ${dataDir} is not empty: a snapshot is restored into an empty or a new one.`,
-    );
-  }
-  const parent = dirname(dataDir);
-  await mkdir(parent, { recursive: true });
-  const folder = join(parent, `.${basename(dataDir)}-${randomBytes(6).toString('hex')}`);
+  const target = resolve(dataDir);
+  await demandEmpty(target);
+  const parent = dirname(target);
+  const unfinished = join(parent, `.${basename(target)}.restoring`);
+  const lock = await lockDataDir(unfinished);
   try {
-    await mkdir(dataDirPaths(folder).graph, { recursive: true });
-    for (const [file, expected] of Object.entries(manifest.files)) {
-      await copyFile(join(snapshotDir, file), join(folder, file));
-      const found = await digest(join(folder, file));
-      if (found.bytes !== expected.bytes || found.sha256 !== expected.sha256) {
-        throw failure('corrupt_data', `The snapshot's file ${file} does not match its checksum.`);
-      }
-      await sync(join(folder, file));
-    }
-    if (existsSync(dataDir)) await rmdir(dataDir);
-    await rename(folder, dataDir);
+    // What a restore left that was killed.
+    await rm(unfinished, { recursive: true, force: true });
+    await mkdir(dataDirPaths(unfinished).graph, { recursive: true });
+    for (const file of Object.keys(manifest.files)) await restoreFile(manifest, file, snapshotDir, unfinished);
+    await sync(dataDirPaths(unfinished).graph);
+    await sync(unfinished);
+    reached('restore complete');
+    await demandEmpty(target);
+    await rm(target, { recursive: true, force: true });
+    await rename(unfinished, target);
     await sync(parent);
   } catch (error) {
-    await rm(folder, { recursive: true, force: true });
-    throw error;
+    await rm(unfinished, { recursive: true, force: true });
+    throw storageFailure(parent, error);
+  } finally {
+    await lock.release();
   }
   const { name, sequence, covers, bytes, createdAt } = manifest;
   return { name, sequence, covers, bytes, createdAt };
+}
+
+async function demandEmpty(dataDir: string): Promise<void> {
+  if (!existsSync(dataDir) || (await readdir(dataDir)).length === 0) return;
+  throw failure(
+    'invalid_config',
+    `The folder ${dataDir} is not empty: a snapshot is restored into an empty or a new one.`,
+  );
+}
+
+async function restoreFile(manifest: SnapshotManifest, file: string, from: string, to: string): Promise<void> {
+  const source = join(from, file);
+  // A link would lead out of the snapshot.
+  if (!(await lstat(source).catch(() => undefined))?.isFile()) {
+    throw failure('corrupt_data', `The snapshot lacks the file ${file}.`);
+  }
+  await copyFile(source, join(to, file));
+  reached('restore copied');
+  const found = await digest(join(to, file));
+  const expected = manifest.files[file];
+  if (found.bytes !== expected?.bytes || found.sha256 !== expected.sha256) {
+    throw failure('corrupt_data', `The snapshot's file ${file} does not match its checksum.`);
+  }
+  await sync(join(to, file));
+}
+
+/** What a full disk made of an error, wherever it was met. */
+function storageFailure(folder: string, error: unknown): unknown {
+  if (!isDiskFull(join(folder, MANIFEST), error)) return error;
+  return failure('storage_full', 'The disk has no room for the copy.', { cause: error });
 }
 
 /** Left by processes that were killed: the folder is locked, so nobody else is writing one. */
@@ -128,27 +162,31 @@ async function readCopy(copy: DataDirPaths): Promise<{ readonly sequence: number
 }
 
 async function readManifest(snapshotDir: string): Promise<SnapshotManifest> {
-  let manifest: SnapshotManifest;
-  try {
-    manifest = JSON.parse(await readFile(join(snapshotDir, MANIFEST), 'utf8')) as SnapshotManifest;
-  } catch (cause) {
-    throw failure('corrupt_data', `The folder ${snapshotDir} is no snapshot: its ${MANIFEST} cannot be read.`, {
-      cause,
-    });
-  }
-  if (!(manifest.format >= 1 && manifest.format <= DATA_FORMAT)) {
-    throw failure(
-      'corrupt_data',
-      `The snapshot has format ${manifest.format}, and this version reads formats up to ${DATA_FORMAT}.`,
-    );
+  const parsed = await readJson(join(snapshotDir, MANIFEST));
+  if (typeof parsed !== 'object' || parsed === null) throw noSnapshot(snapshotDir, `its ${MANIFEST} cannot be read`);
+  const manifest = parsed as SnapshotManifest;
+  const { format, files } = manifest;
+  if (!(format >= 1 && format <= DATA_FORMAT)) {
+    throw noSnapshot(snapshotDir, `it has format ${format}, and this version reads formats up to ${DATA_FORMAT}`);
   }
   // What the manifest names is copied; it must not lead out of the folders.
-  for (const file of Object.keys(manifest.files ?? {})) {
+  for (const file of Object.keys(files ?? {})) {
     if (!isLmdbName(file) && !/^graph\/(manifest\.json|graph-\d+-[0-9a-f]+\.bin)$/.test(file)) {
-      throw failure('corrupt_data', `The snapshot's ${MANIFEST} names the file ${file}, which no snapshot has.`);
+      throw noSnapshot(snapshotDir, `its ${MANIFEST} names the file ${JSON.stringify(file)}, which no snapshot has`);
     }
   }
-  if (manifest.files?.['covers.lmdb'] === undefined)
-    throw failure('corrupt_data', `The snapshot's ${MANIFEST} names no store.`);
+  if (files?.['covers.lmdb'] === undefined) throw noSnapshot(snapshotDir, `its ${MANIFEST} names no store`);
   return manifest;
+}
+
+async function readJson(path: string): Promise<unknown> {
+  try {
+    return JSON.parse(await readFile(path, 'utf8'));
+  } catch {
+    return undefined;
+  }
+}
+
+function noSnapshot(snapshotDir: string, because: string): Error {
+  return failure('corrupt_data', `The folder ${snapshotDir} is no snapshot: ${because}.`);
 }

@@ -20,6 +20,7 @@ RUN npm ci --ignore-scripts --no-audit --no-fund \
 
 COPY tsconfig.json ./
 COPY src src
+COPY console console
 RUN npm run build \
  && npm prune --omit=dev --ignore-scripts --no-audit --no-fund \
  && find node_modules/hnswlib-node/build -type f ! -path "*/build/Release/addon.node" -delete \
@@ -34,6 +35,7 @@ LABEL org.opencontainers.image.title="coverrank" \
 WORKDIR /app
 COPY --from=build /app/node_modules node_modules
 COPY --from=build /app/dist/src dist/src
+COPY --from=build /app/dist/public dist/public
 COPY package.json LICENSE ./
 COPY models models
 COPY index/samples index/samples

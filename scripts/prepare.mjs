@@ -1,5 +1,5 @@
-// Compiles after an install. A production install (`npm ci --omit=dev`) runs this too but has no compiler: there dist/
-// comes from elsewhere, as in the Dockerfile.
+// Compiles, and builds the console's page, after an install. A production install (`npm ci --omit=dev`) runs this too but
+// has no compiler: there dist/ comes from elsewhere, as in the Dockerfile.
 import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
@@ -12,8 +12,8 @@ if (compiled && process.env['npm_command'] === 'exec') process.exit(0);
 const compiler = join('node_modules', 'typescript', 'bin', 'tsc');
 if (existsSync(compiler)) {
   const build = spawnSync(process.execPath, [compiler, '-p', 'tsconfig.json'], { stdio: 'inherit' });
-  process.exit(build.status ?? 1);
-}
-if (!compiled) {
+  if (build.status !== 0) process.exit(build.status ?? 1);
+  await import('./console.mjs');
+} else if (!compiled) {
   console.error('coverrank is not compiled: install the development dependencies, or copy dist/ from a build.');
 }

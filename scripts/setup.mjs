@@ -1,7 +1,8 @@
-// What an install leaves undone where npm was told to run no scripts (`npm ci --ignore-scripts`): the addon and the
-// compiled files. Does nothing where both are there. Runs under `npm run`, which has node-gyp on its path.
+// What an install leaves undone where npm was told to run no scripts (`npm ci --ignore-scripts`): the addon, the compiled
+// files and the console's page. Does nothing where all are there. Runs under `npm run`, which has node-gyp on its path.
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 
 await import('./native.mjs');
-if (!existsSync(join('dist', 'src', 'cli.js'))) await import('./prepare.mjs');
+const built = [join('dist', 'src', 'cli.js'), join('dist', 'public', 'index.html')].every((file) => existsSync(file));
+if (!built) await import('./prepare.mjs');

@@ -106,7 +106,7 @@ function tellWhereItIs(url: string): void {
   print(`
 The service is running; Ctrl-C ends it.
 
-  ${url}/                the start page
+  ${url}/                the console
   ${url}/docs            the API, to try out
   ${url}/openapi.json    the API, for programs
   ${url}/metrics         for Prometheus

@@ -33,4 +33,4 @@ export interface RouteDeps {
 }
 
 /** Adds one route, or the few that make a resource's verb. */
-export type AddRoute = (app: App, deps: RouteDeps) => void;
+export type AddRoute = (app: App, deps: RouteDeps) => void | Promise<void>;

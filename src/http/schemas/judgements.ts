@@ -12,7 +12,12 @@ const Count = Type.Integer({ minimum: 0 });
 
 export const PairParams = strict({ query: Query, id: CoverId });
 
-export const JudgementsParams = strict({ query: Type.Optional(Query) });
+export const JudgementsParams = strict({
+  query: Type.Optional(Query),
+  limit: Type.Optional(
+    Type.String({ pattern: '^[0-9]{1,5}$', description: `How many to answer, at most ${LIMITS.judgements}.` }),
+  ),
+});
 
 export const JudgementsAnswer = strict({
   request_id: RequestId,

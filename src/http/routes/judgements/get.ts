@@ -16,12 +16,13 @@ const schema = {
 export const addGetJudgements: AddRoute = (app, { lifecycle }) => {
   app.get('/judgements', { schema, config: { scope: ['rank', 'index'] } }, async (request) => {
     const { judgements } = lifecycle.services();
+    const limit = Math.min(Number(request.query.limit ?? LIMITS.judgements), LIMITS.judgements);
     const { judgements: total, queries } = judgements.counts();
     return {
       request_id: request.id,
       queries,
       total,
-      judgements: [...firstOf(judgements.list(request.query.query?.trim()), LIMITS.judgements)].map(present),
+      judgements: [...firstOf(judgements.list(request.query.query?.trim()), limit)].map(present),
     };
   });
 };

@@ -33,6 +33,9 @@ test('judgements are put, changed, listed by query and taken back', async () => 
   const { body } = await service.call({ url: '/judgements' });
   assert.deepEqual([body.total, body.queries, body.judgements.length], [3, 2, 3]);
   assert.equal(body.judgements[2].topic, 2);
+  const few = (await service.call({ url: '/judgements?limit=1' })).body;
+  assert.deepEqual([few.total, few.judgements.length], [3, 1]);
+  assert.equal((await service.call({ url: '/judgements?limit=-1' })).status, 400);
 
   const take = () => service.call({ method: 'DELETE', url: '/judgements', query: { query: 'dog', id: 'v2' } });
   assert.equal((await take()).status, 200);

@@ -1,0 +1,47 @@
+import { useId } from 'preact/hooks';
+import { t } from '../language/language.ts';
+import { parseQuerySet } from '../ranking/query-set.ts';
+
+interface QuerySetFieldProps {
+  readonly text: string;
+  readonly onChange: (text: string) => void;
+}
+
+const TEXTS = '.txt,.tsv,.csv,.ndjson,.jsonl,text/plain,text/tab-separated-values';
+
+/** A query set, pasted or read from a file. */
+export function QuerySetField({ text, onChange }: QuerySetFieldProps) {
+  const id = useId();
+  const fileId = useId();
+  return (
+    <div class="field query-set">
+      <label for={id}>{t('querySet.label')}</label>
+      <textarea
+        id={id}
+        rows={5}
+        value={text}
+        placeholder={t('querySet.placeholder')}
+        spellcheck={false}
+        onInput={({ currentTarget }) => onChange(currentTarget.value)}
+      />
+      <div class="row">
+        <span class="quiet small">{t('querySet.count', { count: parseQuerySet(text).length })}</span>
+        <span class="file-button">
+          <input
+            id={fileId}
+            type="file"
+            accept={TEXTS}
+            onChange={async ({ currentTarget }) => {
+              const [file] = currentTarget.files ?? [];
+              if (file !== undefined) onChange(await file.text());
+              currentTarget.value = '';
+            }}
+          />
+          <label for={fileId} class="button button-small">
+            {t('querySet.upload')}
+          </label>
+        </span>
+      </div>
+    </div>
+  );
+}

@@ -1,0 +1,124 @@
+import { useSignal } from '@preact/signals';
+import { useEffect, useId, useMemo } from 'preact/hooks';
+import { useConsole } from '../console-context.ts';
+import { DropZone, PICTURES } from '../elements/drop-zone.tsx';
+import { FilePicture } from '../elements/file-picture.tsx';
+import { Empty, Failure, Notice } from '../elements/notice.tsx';
+import { t } from '../language/language.ts';
+import { route } from '../route.ts';
+import { readBase64 } from '../service/base64.ts';
+import { ExplainedCover } from './explained-cover.tsx';
+import { createExplanation } from './explanation.ts';
+
+/** One cover against one query: what it scores, and where that puts it. */
+export function ExplainView() {
+  const { client, settings, announce } = useConsole();
+  const explanation = useMemo(() => createExplanation(client), [client]);
+  const query = useSignal('');
+  const id = useSignal('');
+  const picture = useSignal<File | undefined>(undefined);
+  const isIncomplete = useSignal(false);
+  const queryId = useId();
+  const idId = useId();
+  const explained = explanation.explained.value;
+  const { params } = route.value;
+
+  useEffect(() => {
+    query.value = params.get('q') ?? query.peek();
+    id.value = params.get('id') ?? id.peek();
+  }, [id, params, query]);
+  useEffect(() => {
+    if (explained !== undefined) announce(t('explain.finalRank'));
+  }, [announce, explained]);
+
+  const ask = async (): Promise<void> => {
+    const text = query.value.trim();
+    const file = picture.value;
+    isIncomplete.value = text === '' || (file === undefined && id.value.trim() === '');
+    if (isIncomplete.value || settings.value === undefined) return;
+    const asked = file === undefined ? { id: id.value.trim() } : { picture: await readBase64(file) };
+    await explanation.ask(text, asked, settings.value);
+  };
+
+  return (
+    <div class="view">
+      <h1>{t('explain.title')}</h1>
+      <p class="lead">{t('explain.intro')}</p>
+      <form
+        class="panel explain-form"
+        onSubmit={(event) => {
+          event.preventDefault();
+          void ask();
+        }}
+      >
+        <div class="field">
+          <label for={queryId}>{t('explain.query')}</label>
+          <input
+            id={queryId}
+            value={query.value}
+            autocomplete="off"
+            spellcheck={false}
+            onInput={({ currentTarget }) => (query.value = currentTarget.value)}
+          />
+        </div>
+        <div class="explain-subject">
+          <div class="field">
+            <label for={idId}>{t('explain.id')}</label>
+            <input
+              id={idId}
+              class="mono"
+              value={id.value}
+              disabled={picture.value !== undefined}
+              autocomplete="off"
+              spellcheck={false}
+              onInput={({ currentTarget }) => (id.value = currentTarget.value)}
+            />
+          </div>
+          <span class="quiet">{t('explain.or')}</span>
+          {picture.value === undefined ? (
+            <DropZone
+              label={t('explain.drop')}
+              accept={PICTURES}
+              onFiles={([file]) => {
+                picture.value = file;
+              }}
+            />
+          ) : (
+            <ChosenPicture file={picture.value} onRemove={() => (picture.value = undefined)} />
+          )}
+        </div>
+        <button type="submit" class="button button-primary">
+          {t('explain.run')}
+        </button>
+        {isIncomplete.value ? <Notice kind="error">{t('explain.needsBoth')}</Notice> : null}
+      </form>
+      {explanation.busy.value ? (
+        <p class="quiet" role="status">
+          {t('explain.working')}
+        </p>
+      ) : null}
+      {explanation.error.value === undefined ? null : <Failure error={explanation.error.value} />}
+      {explained === undefined ? (
+        explanation.error.value === undefined && !explanation.busy.value ? (
+          <Empty title={t('explain.emptyTitle')}>
+            <p>{t('explain.emptyText')}</p>
+          </Empty>
+        ) : null
+      ) : (
+        <ExplainedCover explained={explained} picture={picture.value} />
+      )}
+    </div>
+  );
+}
+
+function ChosenPicture({ file, onRemove }: { readonly file: File; readonly onRemove: () => void }) {
+  return (
+    <div class="chosen-picture">
+      <FilePicture file={file} />
+      <span class="small">{t('explain.picture', { name: file.name })}</span>
+      <button type="button" class="button button-small" onClick={onRemove}>
+        {t('explain.removePicture')}
+      </button>
+    </div>
+  );
+}

@@ -1,0 +1,75 @@
+import { useSignal } from '@preact/signals';
+import { useMemo } from 'preact/hooks';
+import { useConsole } from '../console-context.ts';
+import { Failure } from '../elements/notice.tsx';
+import { NumberField } from '../elements/number-field.tsx';
+import { QuerySetField } from '../elements/query-set-field.tsx';
+import { t } from '../language/language.ts';
+import { parseQuerySet } from '../ranking/query-set.ts';
+import { allGrades } from '../service/judgements.ts';
+import { ServiceError } from '../service/service-error.ts';
+import { GradingDesk } from './grading-desk.tsx';
+import { JudgementFiles } from './judgement-files.tsx';
+import { createJudging, type Judging } from './judging.ts';
+
+/** Grading covers of a query set, and the files that judgements come and go in. */
+export function JudgeView() {
+  const { client } = useConsole();
+  const judging = useMemo(() => createJudging(client), [client]);
+  const written = judging.grades.value;
+  return (
+    <div class="view">
+      <h1>{t('judge.title')}</h1>
+      <p class="lead">{t('judge.intro')}</p>
+      {judging.queries.value.length === 0 ? <JudgeStart judging={judging} /> : <GradingDesk judging={judging} />}
+      <JudgementFiles changed={written} />
+    </div>
+  );
+}
+
+const FIRST_DEPTH = 20;
+const MAX_DEPTH = 200;
+
+function JudgeStart({ judging }: { readonly judging: Judging }) {
+  const { client } = useConsole();
+  const text = useSignal('');
+  const depth = useSignal(FIRST_DEPTH);
+  const error = useSignal<ServiceError | undefined>(undefined);
+  const queries = parseQuerySet(text.value);
+  const takeJudged = async (): Promise<void> => {
+    try {
+      text.value = [...(await allGrades(client)).keys()].join('\n');
+      error.value = undefined;
+    } catch (caught) {
+      if (!(caught instanceof ServiceError)) throw caught;
+      error.value = caught;
+    }
+  };
+  return (
+    <section class="panel" aria-labelledby="judge-start">
+      <h2 id="judge-start">{t('judge.emptyTitle')}</h2>
+      <QuerySetField text={text.value} onChange={(given) => (text.value = given)} />
+      {error.value === undefined ? null : <Failure error={error.value} />}
+      <div class="row row-bottom">
+        <NumberField
+          label={t('judge.depth')}
+          value={depth.value}
+          min={1}
+          max={MAX_DEPTH}
+          onChange={(covers) => (depth.value = covers ?? FIRST_DEPTH)}
+        />
+        <button
+          type="button"
+          class="button button-primary"
+          disabled={queries.length === 0}
+          onClick={() => void judging.start(queries, depth.value)}
+        >
+          {t('judge.start', { count: queries.length })}
+        </button>
+        <button type="button" class="button button-quiet" onClick={() => void takeJudged()}>
+          {t('judge.loadJudged')}
+        </button>
+      </div>
+    </section>
+  );
+}

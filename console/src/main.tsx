@@ -1,0 +1,56 @@
+import { effect, signal } from '@preact/signals';
+import { render } from 'preact';
+import { App } from './app.tsx';
+import { ConsoleContext } from './console-context.ts';
+import { startLanguage } from './language/language.ts';
+import { startRouting } from './route.ts';
+import { createServiceClient } from './service/client.ts';
+import { watchHealth } from './service/health.ts';
+import { createKeyHolder } from './service/key.ts';
+import { createThumbnails } from './service/thumbnails.ts';
+import type { Settings } from './service/types.ts';
+import { startTheme } from './theme.ts';
+
+startTheme();
+startLanguage();
+startRouting();
+
+const keys = createKeyHolder(sessionStorage);
+const client = createServiceClient(keys);
+const health = watchHealth();
+const thumbnails = createThumbnails(client);
+const settings = signal<Settings | undefined>(undefined);
+const announced = signal('');
+
+effect(() => {
+  // Another key may see what the one before could not.
+  if (keys.key.value !== undefined) thumbnails.clear();
+});
+effect(() => {
+  if (health.state.value !== 'ready' || keys.key.value === undefined) return;
+  // What is wrong with the key the views say themselves.
+  client.call<Settings>('GET', '/settings').then(
+    (told) => {
+      settings.value = told;
+    },
+    () => {},
+  );
+});
+
+function Announcer() {
+  return (
+    <div class="unseen" aria-live="polite">
+      {announced.value}
+    </div>
+  );
+}
+
+render(
+  <ConsoleContext.Provider
+    value={{ client, keys, health, thumbnails, settings, announce: (message) => (announced.value = message) }}
+  >
+    <App />
+    <Announcer />
+  </ConsoleContext.Provider>,
+  document.getElementById('console') as HTMLElement,
+);

@@ -1,0 +1,26 @@
+import type { ServiceClient } from './client.ts';
+import type { Grade, Judgement } from './types.ts';
+
+/** Grade by cover id. */
+export type Grades = ReadonlyMap<string, Grade>;
+
+export async function gradesOf(client: ServiceClient, query: string, signal?: AbortSignal): Promise<Grades> {
+  const { judgements } = await client.call<{ judgements: Judgement[] }>('GET', '/judgements', {
+    query: { query },
+    signal,
+  });
+  return new Map(judgements.map(({ id, grade }) => [id, grade as Grade]));
+}
+
+/** All grades by query. The export has no limit, unlike the list. */
+export async function allGrades(client: ServiceClient, signal?: AbortSignal): Promise<ReadonlyMap<string, Grades>> {
+  const file = await client.bytes('/judgements/export', { query: { format: 'json' }, signal });
+  const byQuery = new Map<string, Map<string, Grade>>();
+  for (const line of (await file.text()).split('\n')) {
+    if (line === '') continue;
+    const { query, id, grade } = JSON.parse(line) as { query: string; id: string; grade: Grade };
+    const grades = byQuery.get(query) ?? new Map<string, Grade>();
+    byQuery.set(query, grades.set(id, grade));
+  }
+  return byQuery;
+}

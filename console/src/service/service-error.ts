@@ -1,0 +1,22 @@
+/** What the service says of a request that failed, in the form of RFC 9457. */
+export interface Problem {
+  readonly code: string;
+  readonly detail: string;
+  readonly request_id?: string;
+  readonly errors?: readonly { readonly path: string; readonly message: string }[];
+}
+
+/** A call that did not end in an answer. `network` stands for a service that could not be reached at all. */
+export class ServiceError extends Error {
+  readonly problem: Problem;
+  readonly retryAfterSeconds: number | undefined;
+  /** Whether a key went with the request. */
+  readonly hadKey: boolean;
+
+  constructor(problem: Problem, options: { hadKey: boolean; retryAfterSeconds?: number | undefined }) {
+    super(problem.detail);
+    this.problem = problem;
+    this.hadKey = options.hadKey;
+    this.retryAfterSeconds = options.retryAfterSeconds;
+  }
+}

@@ -10,6 +10,8 @@ import { multiplyBytes, resizeAlphaAsPillow, resizeNearestAsPillow } from './pil
 
 const THUMBNAIL_SIDE = 320;
 const THUMBNAIL_QUALITY = 75;
+/** Of 6: takes half of the usual 4's time for files that are hardly larger. */
+const THUMBNAIL_EFFORT = 2;
 const TIMEOUT_SECONDS = 3;
 const FORMATS = 'JPEG, PNG and WebP';
 
@@ -54,7 +56,7 @@ export async function makeThumbnail(bytes: Uint8Array, maxPixels: number): Promi
     const thumbnail = await open(bytes, maxPixels)
       .autoOrient()
       .resize(THUMBNAIL_SIDE, THUMBNAIL_SIDE, { fit: 'inside', withoutEnlargement: true })
-      .webp({ quality: THUMBNAIL_QUALITY })
+      .webp({ quality: THUMBNAIL_QUALITY, effort: THUMBNAIL_EFFORT })
       .toBuffer();
     return { bytes: thumbnail, contentType: 'image/webp' };
   });

@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
+import { hashKey } from '../../../src/core/api-key.ts';
 import { packageRoot } from '../../../src/core/package-root.ts';
 
 /** A service in a process and a folder of its own, with what shows whether it came to harm. */
@@ -32,7 +33,8 @@ process.on('SIGWINCH', () => {
   process.stdout.write(JSON.stringify({ event: 'prototypes', added }) + '\\n');
 });`;
 
-export async function startVictim(): Promise<Victim> {
+/** With a key, which then every request to it needs. */
+export async function startVictim(key?: string): Promise<Victim> {
   const root = await mkdtemp(join(tmpdir(), 'coverrank-hostile-'));
   for (const folder of ['home', 'tmp']) await mkdir(join(root, folder));
   const child = spawn(process.execPath, [CLI, 'serve', '--port', '0', '--data-dir', join(root, 'data')], {
@@ -43,12 +45,13 @@ export async function startVictim(): Promise<Victim> {
       TMPDIR: join(root, 'tmp'),
       NODE_OPTIONS: `--import=data:text/javascript,${encodeURIComponent(WATCH)}`,
       COVERRANK_LOG_LEVEL: 'error',
+      ...(key === undefined ? {} : { COVERRANK_API_KEYS: keysWith(key) }),
     },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   const { lines, logged } = collectLines(child);
   const port = Number(new URL(String((await lines('listening'))['url'])).port);
-  await indexCanaries(port);
+  await indexCanaries(port, key);
   const filesBefore = await filesOutsideData(root);
 
   async function harm(): Promise<string[]> {
@@ -62,7 +65,7 @@ export async function startVictim(): Promise<Victim> {
     return [
       ...(added as string[]).map((name) => `${name} was added`),
       ...strange.map((file) => `${file} was written outside of the data folder`),
-      ...(await canaryFaults(port)),
+      ...(await canaryFaults(port, key)),
     ];
   }
 
@@ -109,22 +112,26 @@ interface PromiseWithResolvers {
   reject(error: Error): void;
 }
 
-async function indexCanaries(port: number): Promise<void> {
+function keysWith(key: string): string {
+  return JSON.stringify([{ name: 'all', hash: hashKey(key), scopes: ['admin'] }]);
+}
+
+async function indexCanaries(port: number, key: string | undefined): Promise<void> {
   const items = await Promise.all(
     Array.from({ length: CANARIES }, async (_, number) => ({
       id: `canary-${number}`,
       image_base64: (await readFile(join(packageRoot, 'index/samples', `cover-000${number}.webp`))).toString('base64'),
     })),
   );
-  const answer = await call(port, '/index', { items });
+  const answer = await call(port, key, '/index', { items });
   if (answer.status !== 200) throw new Error(`/index answered ${answer.status}`);
 }
 
 /** The service is ready and ranks what it was given before. */
-async function canaryFaults(port: number): Promise<string[]> {
+async function canaryFaults(port: number, key: string | undefined): Promise<string[]> {
   const ready = await fetch(`http://127.0.0.1:${port}/readyz`);
   const candidates = Array.from({ length: CANARIES }, (_, number) => `canary-${number}`);
-  const { status, body } = await call(port, '/rank', { query: '猫', candidates, deadline_ms: 60_000 });
+  const { status, body } = await call(port, key, '/rank', { query: '猫', candidates, deadline_ms: 60_000 });
   const { results = [] } = body as { results?: { id: string }[] };
   return [
     ...(ready.status === 200 ? [] : [`/readyz answers ${ready.status}`]),
@@ -132,13 +139,13 @@ async function canaryFaults(port: number): Promise<string[]> {
   ];
 }
 
-async function call(port: number, path: string, body: object): Promise<{ status: number; body: unknown }> {
+async function call(port: number, key: string | undefined, path: string, body: object) {
   const answer = await fetch(`http://127.0.0.1:${port}${path}`, {
     method: 'POST',
-    headers: { 'content-type': 'application/json' },
+    headers: { 'content-type': 'application/json', ...(key === undefined ? {} : { authorization: `Bearer ${key}` }) },
     body: JSON.stringify(body),
   });
-  return { status: answer.status, body: await answer.json() };
+  return { status: answer.status, body: (await answer.json()) as unknown };
 }
 
 async function filesOutsideData(root: string): Promise<string[]> {

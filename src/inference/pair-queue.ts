@@ -107,7 +107,10 @@ export function createPairQueue(options: PairQueueOptions): PairQueue {
         results: [],
         resolve,
         reject,
-        onAbort: () => end(waiting, abortFailure(signal)),
+        onAbort: () => {
+          callers = callers.filter((one) => one.signal !== signal);
+          end(waiting, abortFailure(signal));
+        },
         next: 0,
         unscored: images.length,
         isOver: false,
@@ -119,7 +122,7 @@ export function createPairQueue(options: PairQueueOptions): PairQueue {
     });
   }
 
-  /** Settles a job and forgets what of it has not run. */
+  /** Settles a job; what of it has not run is left out from now on. */
   function end(waiting: Waiting, error?: unknown): void {
     if (waiting.isOver) return;
     waiting.isOver = true;
@@ -129,15 +132,15 @@ export function createPairQueue(options: PairQueueOptions): PairQueue {
       return;
     }
     waiting.reject(error);
-    forget(({ isOver }) => isOver);
     for (const { taken, controller } of running) {
       if (taken.every((part) => part.waiting.isOver)) controller.abort(waiting.job.signal.reason);
     }
   }
 
-  function forget(isDone: (waiting: Waiting) => boolean): void {
+  /** Drops what is over or taken as a whole. */
+  function tidy(): void {
     callers = callers
-      .map(({ signal, jobs }) => ({ signal, jobs: jobs.filter((waiting) => !isDone(waiting)) }))
+      .map(({ signal, jobs }) => ({ signal, jobs: jobs.filter((waiting) => countLeft(waiting) > 0) }))
       .filter(({ jobs }) => jobs.length > 0);
   }
 
@@ -155,6 +158,7 @@ export function createPairQueue(options: PairQueueOptions): PairQueue {
     for (const waiting of callers.flatMap(({ jobs }) => jobs)) {
       if (waiting.job.deadlineAt <= now()) end(waiting, failure('deadline_exceeded', 'The deadline passed.'));
     }
+    tidy();
     const left = callers.reduce((sum, { jobs }) => sum + pairsLeft(jobs), 0);
     // As many batches as it takes anyway, of nearly equal size.
     const size = left === 0 ? 0 : Math.ceil(left / Math.ceil(left / options.batchPairs()));
@@ -163,7 +167,7 @@ export function createPairQueue(options: PairQueueOptions): PairQueue {
       let room = most;
       for (const waiting of jobs) {
         if (room === 0) break;
-        const pairs = Math.min(room, waiting.job.images.length - waiting.next);
+        const pairs = Math.min(room, countLeft(waiting));
         if (pairs > 0 && !firsts.has(waiting)) firsts.set(waiting, waiting.next);
         waiting.next += pairs;
         room -= pairs;
@@ -181,7 +185,7 @@ export function createPairQueue(options: PairQueueOptions): PairQueue {
       room -= take(caller.jobs, 1);
       callers = pairsLeft(caller.jobs) > 0 ? [...others, caller] : others;
     }
-    forget(({ job, next }) => next === job.images.length);
+    tidy();
     return [...firsts].map(([waiting, from]) => ({ waiting, from, to: waiting.next }));
   }
 
@@ -241,7 +245,11 @@ function describe({ taken, pairs, controller }: Running): PairBatch {
 }
 
 function pairsLeft(jobs: readonly Waiting[]): number {
-  return jobs.reduce((sum, { job, next }) => sum + job.images.length - next, 0);
+  return jobs.reduce((sum, waiting) => sum + countLeft(waiting), 0);
+}
+
+function countLeft({ job, next, isOver }: Waiting): number {
+  return isOver ? 0 : job.images.length - next;
 }
 
 function nearest(jobs: readonly Waiting[]): number {

@@ -154,7 +154,7 @@ test('the trace of the request goes along with the call', async (t) => {
 test('a server that takes the connection and says nothing is asked again, and trusted when it speaks', async (t) => {
   const peer = await start(t);
   peer.isSilent = true;
-  const { encoder } = await open(t, peer.url, { watchTimings: { checkMs: 30, retryMs: 10, recheckMs: 60 } });
+  const { encoder } = await open(t, peer.url, { watchTimings: { checkMs: 400, retryMs: 10, recheckMs: 60 } });
   assert.equal(encoder.status().server, 'absent');
   peer.isSilent = false;
   await until(() => encoder.status().server === 'serving');

@@ -37,6 +37,7 @@ const MAX_QUEUED = 24;
 describe('an exported reranker on Triton', { skip }, () => {
   let folder: string;
   let bundle: SmallBundle;
+  let half: SmallBundle;
   let r2d2: SmallBundle;
   let triton: Triton;
 
@@ -44,6 +45,7 @@ describe('an exported reranker on Triton', { skip }, () => {
     assert.ok(typeof installation !== 'string');
     folder = await mkdtemp(join(tmpdir(), 'coverrank-triton-'));
     bundle = await goldenBundle(folder);
+    half = await goldenBundle(folder, 'fp16');
     r2d2 = await r2d2Bundle(folder);
     await layOutBackends(installation, join(folder, 'backends'));
     const repository = join(folder, 'repository');
@@ -52,6 +54,8 @@ describe('an exported reranker on Triton', { skip }, () => {
     await usePythonBackend((await exportModel(r2d2, repository, options)).path);
     const standard = { ...options, name: 'standard', standardOperators: true };
     await usePythonBackend((await exportModel(bundle, repository, standard)).path);
+    await usePythonBackend((await exportModel(half, repository, { ...options, name: 'half' })).path);
+    await usePythonBackend((await exportModel(half, repository, { ...standard, name: 'half-standard' })).path);
     const stranger = (await exportModel(bundle, repository, { ...options, name: 'stranger' })).path;
     await usePythonBackend(stranger);
     const config = join(stranger, 'config.pbtxt');
@@ -73,13 +77,18 @@ describe('an exported reranker on Triton', { skip }, () => {
     });
   }
 
+  function bundleOf(model: string): SmallBundle {
+    if (model === 'r2d2') return r2d2;
+    return model.startsWith('half') ? half : bundle;
+  }
+
   async function open(
     t: TestContext,
     model: string,
     maxInFlight = 16,
     sharesMemory = false,
   ): Promise<RemoteCrossEncoder> {
-    const opened = await openBundle(model === 'r2d2' ? r2d2.dir : bundle.dir);
+    const opened = await openBundle(bundleOf(model).dir);
     const encoder = await openRemoteCrossEncoder({
       url: `${triton.url}/v2/models/${model}`,
       model: opened.ref,
@@ -99,23 +108,28 @@ describe('an exported reranker on Triton', { skip }, () => {
     return Array.from({ length: count }, (_, image) => madeTokens(bundle, image));
   }
 
-  async function inProcess(tokenIds: readonly number[], pairs: number): Promise<number[]> {
-    const graph = await openGraph(join(bundle.dir, 'rerank.onnx'));
+  async function inProcess(tokenIds: readonly number[], pairs: number, { dir } = bundle): Promise<number[]> {
+    const graph = await openGraph(join(dir, 'rerank.onnx'));
     const inputs = rerankInputs(bundle, [[...tokenIds]], new Array<number>(pairs).fill(0));
     const scores = (await graph.run(inputs))['ocr_semantic']?.data ?? [];
     await graph.close();
     return Array.from(scores, Number);
   }
 
-  for (const model of ['fused', 'standard']) {
+  for (const [model, tolerance] of [
+    ['fused', 1e-4],
+    ['standard', 1e-4],
+    ['half', 1e-3],
+    ['half-standard', 2e-3],
+  ] as const) {
     test(`${model} operators: every score is that of the process itself`, async (t) => {
       const encoder = await open(t, model);
       for (const text of QUERIES) {
         const query = encoder.prepare(text);
         const scores = await encoder.score(query, images(70), never, { remainingMs: 5000 });
-        for (const [pair, expected] of (await inProcess(query.tokenIds, 70)).entries()) {
+        for (const [pair, expected] of (await inProcess(query.tokenIds, 70, bundleOf(model))).entries()) {
           const difference = Math.abs((scores[pair]?.['ocr_semantic'] ?? Number.NaN) - expected);
-          assert.ok(difference < 1e-4, `${text}, pair ${pair}: differs by ${difference}`);
+          assert.ok(difference < tolerance, `${text}, pair ${pair}: differs by ${difference}`);
         }
       }
     });

@@ -8,12 +8,14 @@ import torch
 from PIL import ImageFont
 
 from coverrank_training.covers.artwork import SPLITS, Artwork
+from coverrank_training.covers.collection import draw_collection
 from coverrank_training.covers.compose import Composer, CoverStyle
 from coverrank_training.covers.concepts import load_concepts
 from coverrank_training.covers.fonts import Fonts
 from coverrank_training.covers.phrases import QUERIES, TITLES
 from coverrank_training.covers.titles import _chinese_lines, _english_lines
 from coverrank_training.data.synthetic import SyntheticData, letter_map, region_maps
+from coverrank_training.evaluate.fusion import Candidates, find_candidates, fit_weights, gain
 from coverrank_training.evaluate.gates import make_exam, mean_figure, sit_exam
 from coverrank_training.losses.teaching import Teacher
 
@@ -154,6 +156,33 @@ def test_a_teacher_tells_patches_apart_and_the_exam_gives_all_figures(composer: 
     assert figures["R@10"].value == 1
     assert figures["R@10 art unlike training"].count == 6
     assert figures["titles"].count == 2 * CONCEPTS
+
+
+def test_reranking_gains_what_its_signals_know():
+    grades = np.array([[0, 2, 1, 0], [1, 0, 0, 2]])
+    cosine = np.array([[0.9, 0.8, 0.7, 0.6]] * 2)
+    knows = (grades == 2) * 1.0
+    signals = np.stack([cosine, knows, np.zeros((2, 4))], -1)
+    candidates = Candidates(signals, grades, np.array([3 + 1 / np.log2(3)] * 2), np.array([4, 5]))
+    assert candidates.ndcg((1, 0, 0)) == pytest.approx(
+        [(3 / np.log2(3) + 1 / 2) / (3 + 1 / np.log2(3)), (1 + 3 / np.log2(5)) / (3 + 1 / np.log2(3))]
+    )
+    weights = fit_weights(candidates)
+    assert weights[:1] == (1.0,)
+    assert weights[1] > 0.3
+    before, added = gain(candidates, weights)
+    assert before + added.value == pytest.approx(candidates.ndcg((1, 9, 0)).mean())
+    assert added.low > 0
+
+
+def test_a_collection_asks_for_what_it_shows_in_both_languages(composer: Composer, tokenizer, model):
+    collection = draw_collection(composer, "test", 12, 32)
+    assert len(collection.covers) == 12
+    assert {cover.art for cover in collection.covers} == {"twemoji"}
+    assert [concept for concept, _ in collection.queries] == [c for c in range(CONCEPTS) for _ in range(2)]
+    found = find_candidates(model.eval(), collection, tokenizer, 6, depth=5)
+    assert found.signals.shape == (12, 5, 3)
+    assert ((found.ndcg((1, 0, 0)) >= 0) & (found.ndcg((1, 0, 0)) <= 1)).all()
 
 
 def test_intervals_hold_their_mean():

@@ -1,6 +1,7 @@
 """Does a model recognise what is shown and read what is drawn? Measured on covers of a split that training never saw."""
 
 import random
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -8,13 +9,13 @@ import torch
 from torch import Tensor
 from torch.nn.functional import normalize
 
-from ..covers.compose import Composer, Cover, CoverStyle
+from ..covers.collection import STYLE
+from ..covers.compose import Composer, Cover
 from ..covers.phrases import make_query
 from ..data.batch import MEAN, STD
 from ..data.tokenizer import Tokenizer
 from ..models.uniclip import Uniclip
 
-STYLE = CoverStyle(ease=0.3, title_share=0.6, misleading_share=0.5, augment=False)
 UNLIKE = 0.6
 """a sprite that correlates with no training sprite by as much resembles no training art"""
 RESAMPLES = 1000
@@ -73,7 +74,7 @@ def make_exam(composer: Composer, split: str, seed: int = 5, side: int = 112) ->
 @torch.no_grad()
 def sit_exam(model: Uniclip, exam: Exam, tokenizer: Tokenizer, length: int, unlike: np.ndarray | None = None) -> dict[str, Figure]:
     """`unlike` [gallery]: which covers' art resembles no training art."""
-    embeddings, tokens = _images(model, [cover.pixels for cover in exam.gallery])
+    embeddings, tokens = embed_images(model, [cover.pixels for cover in exam.gallery])
     texts = torch.tensor([tokenizer.encode(query, length) for _, query in exam.queries])
     similarity = normalize(model.text(texts).float(), dim=-1) @ embeddings.T
     asked = torch.tensor([concept for concept, _ in exam.queries])
@@ -91,7 +92,7 @@ def sit_exam(model: Uniclip, exam: Exam, tokenizer: Tokenizer, length: int, unli
 
 
 def _reading(model: Uniclip, exam: Exam, tokenizer: Tokenizer, length: int) -> dict[str, Figure]:
-    _, tokens = _images(model, [cover.pixels for cover, *_ in exam.misleading])
+    _, tokens = embed_images(model, [cover.pixels for cover, *_ in exam.misleading])
     ids = torch.tensor([[tokenizer.encode(q, length) for q in (title, shown)] for _, title, shown in exam.misleading])
     said = torch.cat([model.semantic(t, i).argmax(-1) for t, i in zip(tokens.split(100), ids.split(100), strict=True)]).numpy()
     right = np.stack([said[:, 0] == 1, said[:, 1] == 0], 1)
@@ -105,7 +106,7 @@ def _reading(model: Uniclip, exam: Exam, tokenizer: Tokenizer, length: int) -> d
     }
 
 
-def _images(model: Uniclip, pictures: list[np.ndarray]) -> tuple[Tensor, Tensor]:
+def embed_images(model: Uniclip, pictures: Sequence[np.ndarray]) -> tuple[Tensor, Tensor]:
     """Normalised embeddings and tokens, in fp32."""
     results = []
     for start in range(0, len(pictures), 100):

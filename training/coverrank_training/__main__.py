@@ -5,7 +5,7 @@ from pathlib import Path
 
 from . import distributed
 from .covers.artwork import SPLITS
-from .covers.collection import write_collection
+from .covers.collection import STYLE, write_collection
 from .evaluate import report
 from .train.assemble import Sources, assemble
 from .train.recipe import read_recipe
@@ -24,6 +24,7 @@ def main(arguments: list[str] | None = None) -> None:
     covers.add_argument("--count", type=int, default=1000)
     covers.add_argument("--side", type=int, default=224, help="pixels")
     covers.add_argument("--seed", type=int, default=1)
+    covers.add_argument("--ease", type=float, default=STYLE.ease, help="0 to 1: from cluttered to one large object")
     for command in (exam, covers):
         command.add_argument("--artwork", type=Path, required=True, help="folder with sprites.raw, sprites.json and node_modules")
     exam.add_argument("--vocab", type=Path, required=True)
@@ -33,7 +34,7 @@ def main(arguments: list[str] | None = None) -> None:
     elif options.command == "exam":
         report.exam(options.checkpoint, options.vocab, options.artwork, options.split)
     else:
-        write_collection(options.out, options.artwork, options.split, options.count, options.side, options.seed)
+        write_collection(options.out, options.artwork, options.split, options.count, options.side, options.seed, options.ease)
 
 
 def _add_train(parser: argparse.ArgumentParser) -> None:

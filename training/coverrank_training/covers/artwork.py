@@ -20,6 +20,18 @@ SPLITS: dict[str, tuple[str, ...]] = {
     "test": ("twemoji",),
 }
 
+LICENCES: dict[str, str] = {
+    "noto": "Apache-2.0",
+    "noto-v1": "Apache-2.0",
+    "fxemoji": "Apache-2.0",
+    "fluent-emoji": "MIT",
+    "fluent-emoji-flat": "MIT",
+    "fluent-emoji-high-contrast": "MIT",
+    "emojione": "CC-BY-4.0",
+    "streamline-emojis": "CC-BY-4.0",
+    "twemoji": "CC-BY-4.0",
+}
+
 
 class Artwork:
     """`of(concept, split)` are the sprites (RGBA, all of one side) that a split may use for a concept."""

@@ -9,6 +9,7 @@ import numpy as np
 from PIL import Image
 
 from ..data.cbvs import Row, write_rows
+from .artwork import LICENCES
 from .compose import Composer, Cover, CoverStyle, open_composer
 from .phrases import make_query
 
@@ -23,10 +24,10 @@ class Collection:
     """(concept, text): every concept that some cover shows or names, once in each language"""
 
 
-def draw_collection(composer: Composer, split: str, count: int, side: int, seed: int = 1) -> Collection:
+def draw_collection(composer: Composer, split: str, count: int, side: int, seed: int = 1, ease: float = STYLE.ease) -> Collection:
     """Concepts take turns as the main object."""
     rng, noise = random.Random(seed), np.random.default_rng(seed)
-    style, concepts = replace(STYLE, side=side), composer.concepts
+    style, concepts = replace(STYLE, side=side, ease=ease), composer.concepts
     order = list(range(len(concepts)))
     rng.shuffle(order)
     covers = [composer.cover(order[number % len(order)], split, style, rng, noise) for number in range(count)]
@@ -35,10 +36,14 @@ def draw_collection(composer: Composer, split: str, count: int, side: int, seed:
     return Collection(covers, queries)
 
 
-def write_collection(out: Path, artwork: Path, split: str, count: int, side: int, seed: int) -> None:
+def _licences(composer: Composer, cover: Cover) -> str:
+    return ", ".join(sorted({LICENCES[composer.artwork.sets[row]] for row in cover.sprites}))
+
+
+def write_collection(out: Path, artwork: Path, split: str, count: int, side: int, seed: int, ease: float) -> None:
     """`covers.tsv` (CBVS), `manifest.ndjson`, `qrels.tsv` (query, id, grade) and one WebP a cover."""
     composer = open_composer(artwork)
-    collection = draw_collection(composer, split, count, side, seed)
+    collection = draw_collection(composer, split, count, side, seed, ease)
     rng = random.Random(seed)
     out.mkdir(parents=True, exist_ok=True)
     rows, manifest, judgements = [], [], []
@@ -53,6 +58,7 @@ def write_collection(out: Path, artwork: Path, split: str, count: int, side: int
             "drawn_text": cover.title or "",
             "duration_s": rng.randint(15, 180),
             "art": cover.art,
+            "licence": _licences(composer, cover),
         }
         title = cover.title or f"{concept.zh[0]} {concept.en[0]}"
         manifest.append({"id": name, "file": f"{name}.webp", "title": title, "attributes": attributes})

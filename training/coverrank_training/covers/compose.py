@@ -48,6 +48,8 @@ class Cover:
     """the icon set of the main object"""
     sprite: int
     """its row in the artwork, -1 where there is none"""
+    sprites: tuple[int, ...]
+    """the rows of all that was drawn"""
 
     def grade(self, concept: int) -> int:
         """2: the main object is the concept; 1: a small object or the title is; 0: neither."""
@@ -77,9 +79,10 @@ class Composer:
             box = self._place_main(picture, sprite, style, has_title, title_on_top, rng)
             regions.append((main, False, box))
         small = self._small_concepts(style, rng)
+        rows = [sprite] if has_object else []
         for concept in small:
-            where = self._place_small(picture, rng.choice(self.artwork.of(concept, split)), box, style, rng)
-            regions.append((concept, False, where))
+            rows.append(rng.choice(self.artwork.of(concept, split)))
+            regions.append((concept, False, self._place_small(picture, rows[-1], box, style, rng)))
         titled, title = -1, None
         letters: list[tuple[str, Box]] = []
         if has_title:
@@ -93,7 +96,7 @@ class Composer:
             regions += [(titled, True, where) for where in drawn.name]
             letters = drawn.letters
         pixels = _camera(picture, style, rng, noise)
-        return Cover(pixels, main if has_object else -1, small, titled, title, tuple(regions), tuple(letters), art, sprite)
+        return Cover(pixels, main if has_object else -1, small, titled, title, tuple(regions), tuple(letters), art, sprite, tuple(rows))
 
     def _small_concepts(self, style: CoverStyle, rng: random.Random) -> tuple[int, ...]:
         if style.small_objects == 0 or rng.random() < 0.3 + 0.7 * style.ease:

@@ -25,7 +25,8 @@ const FINISH_MS = 2;
 
 /**
  * Scores covers chunk by chunk in recall order until all that the load leaves room for are done or what is left of the
- * deadline cannot hold another chunk. A chunk that fails or comes too late ends the work; what was scored before it stands, and `degraded` says why.
+ * deadline cannot hold another chunk. A chunk that fails or comes too late ends the work; what was scored before it
+ * stands, and `degraded` says why.
  */
 export async function rerank(job: RerankJob, crossEncoder: CrossEncoder, index: CoverIndex): Promise<Reranked> {
   const { ids: wanted, share = 1, deadline, trace } = job;

@@ -92,6 +92,9 @@ test('an indexing stream holds its place until it ends, and every other write is
     { method: 'POST', url: '/index', payload: { items: [] } },
     { method: 'DELETE', url: '/covers/nobody' },
     { method: 'POST', url: '/snapshot' },
+    { method: 'PUT', url: '/judgements', payload: { judgements: [{ query: '猫', id: 'a', grade: 1 }] } },
+    { method: 'DELETE', url: '/judgements?query=x&id=a' },
+    { method: 'POST', url: '/judgements/import', payload: { text: '猫\ta\t1' } },
   ] as const) {
     const second = await service.call(write);
     assert.equal(second.status, 429, write.url);

@@ -3,6 +3,7 @@ import type { JudgementStore } from '../../../core/ports.ts';
 import type { Grade, Judgement } from '../../../core/types.ts';
 import { queryOfRows } from '../../../eval/judgements/judged-pairs.ts';
 import { type Judgements, readJudgements, readTopics } from '../../../eval/judgements/judgements.ts';
+import { clientSignal, holdPlace } from '../../client-signal.ts';
 import { LIMITS } from '../../limits.ts';
 import type { AddRoute } from '../../route.ts';
 import { answer, problems } from '../../schemas/common.ts';
@@ -25,16 +26,17 @@ const schema = {
   body: ImportBody,
   response: {
     200: answer('What was taken in.', ImportAnswer),
-    ...problems({ body: true, codes: ['storage_full'] }),
+    ...problems({ body: true, codes: ['overloaded', 'storage_full'] }),
   },
 };
 
-export const addImportJudgements: AddRoute = (app, { lifecycle }) => {
+export const addImportJudgements: AddRoute = (app, { lifecycle, gates }) => {
   app.post(
     '/judgements/import',
-    { schema, config: { scope: 'index' }, bodyLimit: LIMITS.judgementsBodyBytes },
-    async (request) => {
+    { schema, config: { scope: 'index', work: 'index' }, bodyLimit: LIMITS.judgementsBodyBytes },
+    async (request, reply) => {
       const { judgements: store } = lifecycle.services();
+      await holdPlace(gates.index, reply, clientSignal(reply));
       const read = readFile(request.body, store);
       const rows = lastOfEachPair(read);
       const usable = rows.filter(isStorable);

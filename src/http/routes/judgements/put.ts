@@ -1,4 +1,5 @@
 import { failure } from '../../../core/errors.ts';
+import { clientSignal, holdPlace } from '../../client-signal.ts';
 import type { AddRoute } from '../../route.ts';
 import { answer, problems } from '../../schemas/common.ts';
 import { PutJudgementsAnswer, PutJudgementsBody } from '../../schemas/judgements.ts';
@@ -14,20 +15,22 @@ const schema = {
   body: PutJudgementsBody,
   response: {
     200: answer('How many were new.', PutJudgementsAnswer),
-    ...problems({ body: true, codes: ['storage_full'] }),
+    ...problems({ body: true, codes: ['overloaded', 'storage_full'] }),
   },
 };
 
 /** `index`, since it writes: whoever may change covers may also say what they are worth. */
-export const addPutJudgements: AddRoute = (app, { lifecycle }) => {
-  app.put('/judgements', { schema, config: { scope: 'index' } }, async (request) => {
+export const addPutJudgements: AddRoute = (app, { lifecycle, gates }) => {
+  app.put('/judgements', { schema, config: { scope: 'index', work: 'index' } }, async (request, reply) => {
     const judged = request.body.judgements.map((judgement) => ({ ...judgement, query: judgement.query.trim() }));
     const errors = judged.flatMap(({ query, id }, position) => [
       ...queryErrors(query, `/judgements/${position}/query`),
       ...coverIdErrors(id, `/judgements/${position}/id`),
     ]);
     if (errors.length > 0) throw failure('invalid_request', 'The request does not have the right form.', { errors });
-    return { request_id: request.id, ...(await lifecycle.services().judgements.put(judged.map(graded))) };
+    const { judgements } = lifecycle.services();
+    await holdPlace(gates.index, reply, clientSignal(reply));
+    return { request_id: request.id, ...(await judgements.put(judged.map(graded))) };
   });
 };
 

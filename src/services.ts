@@ -6,6 +6,7 @@ import type { BundleManifest } from './core/bundle-format.ts';
 import { failure } from './core/errors.ts';
 import type { CoverEncoder, OpenGraph } from './core/ports.ts';
 import type { ModelRef } from './core/types.ts';
+import { createEventLog, type EventLog } from './event-log.ts';
 import type { AppServices, HealthPart } from './http/app-services.ts';
 import { createImageFetcher } from './indexing/fetch-image.ts';
 import { createCoverIndexer } from './indexing/index-covers.ts';
@@ -13,13 +14,12 @@ import { readManifest } from './inference/bundle.ts';
 import { type Model, openModel, openReranker, type Reranker } from './inference/model.ts';
 import type { ModelPart } from './inference/model-part.ts';
 import { createPairedCoverEncoder } from './inference/paired-cover-encoder.ts';
-import { openRemoteCrossEncoder, type RemoteCrossEncoder, type RemoteEvent } from './inference/remote-cross-encoder.ts';
+import { openRemoteCrossEncoder, type RemoteCrossEncoder } from './inference/remote-cross-encoder.ts';
 import { loadGraph } from './inference/session.ts';
 import type { FusionWeights } from './ranking/fuse.ts';
 import { createRanker } from './ranking/rank.ts';
 import { createPairScorer } from './ranking/score.ts';
 import { type CoverIndexOptions, type OpenedCoverIndex, openCoverIndex } from './store/cover-index.ts';
-import type { CoverIndexEvent } from './store/graph-client.ts';
 
 export { openBundle, readManifest } from './inference/bundle.ts';
 export { makeThumbnail } from './inference/image.ts';
@@ -44,11 +44,12 @@ export interface Services extends AppServices {
  */
 export async function createServices(config: Config, log: Logger): Promise<Services> {
   const bundles = readBundles(config);
+  const events = createEventLog(log);
   const signals = offeredSignals(bundles);
   const weights = fusionWeights(config, bundles);
   const [models, index] = await bothOrNeither(
-    openModels(config, log),
-    openCoverIndex({ ...indexOptions(config, bundles), onEvent: (event) => logIndexEvent(log, event) }),
+    openModels(config, events),
+    openCoverIndex({ ...indexOptions(config, bundles), onEvent: events.index }),
   );
   const fetcher = createImageFetcher({
     allow: config.fetch.allow,
@@ -57,7 +58,7 @@ export async function createServices(config: Config, log: Logger): Promise<Servi
     maxBytes: config.limits.image_max_bytes,
     skipMs: config.fetch.skip_ms,
   });
-  const rerankServer = await openRerankServer(config, models.rerank, log).catch(async (error: Error) => {
+  const rerankServer = await openRerankServer(config, models.rerank, events).catch(async (error: Error) => {
     await Promise.all([index.close(), models.close(), fetcher.close()]);
     throw error;
   });
@@ -76,6 +77,7 @@ export async function createServices(config: Config, log: Logger): Promise<Servi
     ranker: createRanker({ queryEncoder, index, crossEncoder, weights, signals }),
     scorer: createPairScorer({ queryEncoder, coverEncoder, crossEncoder, index, fetcher, weights }),
     indexer: createCoverIndexer({ index, encoder: coverEncoder, fetcher, embeddingDim }),
+    events: events.happened,
     health: () => healthOf(models, rerankServer, index),
     async close() {
       await index.close();
@@ -94,15 +96,14 @@ interface Models {
   close(): Promise<void>;
 }
 
-async function openModels(config: Config, log: Logger): Promise<Models> {
+async function openModels(config: Config, events: EventLog): Promise<Models> {
   const { model, rerank_model, rerank_url, device, threads, limits } = config;
   const options = {
     device,
     threads,
     limits,
     loadReranker: rerank_url === '',
-    onDeath: (part: string, error: Error) =>
-      log.error({ err: error, part }, 'a model thread died and is started again'),
+    onDeath: events.modelDied,
   };
   if (rerank_model === '') {
     const recall = await openModel(model, options);
@@ -202,7 +203,11 @@ async function bothOrNeither<A extends Closable, B extends Closable>(a: Promise<
 }
 
 /** The server of `rerank_url`; undefined where none is configured. */
-async function openRerankServer(config: Config, model: Reranker, log: Logger): Promise<RemoteCrossEncoder | undefined> {
+async function openRerankServer(
+  config: Config,
+  model: Reranker,
+  events: EventLog,
+): Promise<RemoteCrossEncoder | undefined> {
   const { rerank_url, rerank_timeout_ms, limits } = config;
   if (rerank_url === '') return undefined;
   const { manifest } = model.bundle;
@@ -219,7 +224,7 @@ async function openRerankServer(config: Config, model: Reranker, log: Logger): P
     maxInFlight: limits.rerank_in_flight,
     maxQueued: limits.rerank_queue,
     sharesMemory: config.rerank_shared_memory,
-    onEvent: (event) => logRerankEvent(log, event),
+    onEvent: events.rerankServer,
   });
 }
 
@@ -249,19 +254,4 @@ function rerankServerPart(rerankServer: RemoteCrossEncoder): HealthPart {
   const { server, breaker } = rerankServer.status();
   const detail = server === 'serving' && breaker !== 'closed' ? 'left alone after failures' : server;
   return { name: 'cross-encoder', ready: server === 'serving' && breaker === 'closed', required: false, detail };
-}
-
-function logRerankEvent(log: Logger, happened: RemoteEvent): void {
-  const { event } = happened;
-  if (event === 'rerank_hash_unknown') log.warn({ event }, 'the reranking server does not tell which bundle it serves');
-  else if (event === 'rerank_call_failed') log.warn({ event, err: happened.error }, 'the reranking server failed');
-  else if (event === 'rerank_breaker') log.warn({ event, state: happened.state }, 'the circuit breaker changed');
-  else if (happened.error === undefined) log.info({ event, state: happened.state }, 'the reranking server is there');
-  else log.error({ event, state: happened.state, err: happened.error }, 'the reranking server cannot be used');
-}
-
-function logIndexEvent(log: Logger, event: CoverIndexEvent): void {
-  const { event: name, ...details } = event;
-  if ('error' in details) log.error({ event: name, err: details.error }, 'the index had to help itself');
-  else log.info({ event: name, ...details }, 'index maintenance');
 }

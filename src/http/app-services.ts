@@ -15,9 +15,14 @@ export interface AppServices {
   readonly coverEncoder: CoverEncoder;
   /** The server that reranks; undefined where this process does. */
   readonly rerankServer: RerankServer | undefined;
+  /** What the service had to help itself with, or did in the background, since it started. */
+  readonly events: HappenedEvents;
   /** The parts that /rank needs, and whether each can work now. */
   health(): readonly HealthPart[];
 }
+
+/** `part` is the thread concerned; empty where there is none. */
+export type HappenedEvents = () => readonly { readonly event: string; readonly part: string; readonly count: number }[];
 
 export interface HealthPart {
   readonly name: string;

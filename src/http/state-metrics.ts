@@ -23,6 +23,7 @@ export function addStateMetrics(app: FastifyInstance, registers: Registry[], dep
   addHealthGauges(registers, lifecycle);
   addIndexGauges(registers, lifecycle);
   addSnapshotGauge(registers, lifecycle);
+  addEventCounter(registers, lifecycle);
   addRerankServerMetrics(registers, lifecycle);
   addBuildInfo(registers, version, lifecycle);
   addEventLoopDelay(app, registers);
@@ -110,6 +111,19 @@ function addSnapshotGauge(registers: Registry[], lifecycle: Lifecycle): void {
 }
 
 type IndexNumbers = ReturnType<ReturnType<Lifecycle['services']>['index']['status']>;
+
+function addEventCounter(registers: Registry[], lifecycle: Lifecycle): void {
+  new Counter({
+    name: 'coverrank_events_total',
+    help: 'What the service did in the background or had to help itself with, such as a thread that died; see the log.',
+    labelNames: ['event', 'part'] as const,
+    registers,
+    collect() {
+      this.reset();
+      for (const { event, part, count } of lifecycle.peek()?.events() ?? []) this.inc({ event, part }, count);
+    },
+  });
+}
 
 /** Nothing where this process reranks. */
 function addRerankServerMetrics(registers: Registry[], lifecycle: Lifecycle): void {

@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { failure, isFailure } from '../core/errors.ts';
 import type { CoverIndex, CoverWrite, IndexStatus, JudgementStore } from '../core/ports.ts';
-import type { CoverRecord, ImageTokens, ModelRef, Thumbnail } from '../core/types.ts';
+import type { CoverRecord, ModelRef, Thumbnail } from '../core/types.ts';
 import type { GraphState } from './cover-graph.ts';
 import type { CoverStore } from './cover-store.ts';
 import type { CoverWriterMethods } from './cover-writer-thread.ts';
@@ -18,8 +18,9 @@ import { encodeWrite } from './encode-write.ts';
 import { type CoverIndexEvent, type GraphClient, type GraphClientOptions, openGraphClient } from './graph-client.ts';
 import { createGraphMaintenance, type RebuildPolicy } from './graph-maintenance.ts';
 import type { OpenedJudgementStore } from './judgement-store.ts';
+import { createTokenReader } from './read-tokens.ts';
 import { createRecall } from './recall.ts';
-import { type TokenShape, tokenBytes, viewTokens } from './record-codec.ts';
+import type { TokenShape } from './record-codec.ts';
 import { writeSnapshot } from './snapshot.ts';
 import type { StoreAbout } from './store-about.ts';
 import { keepThread, type ThreadKeeper } from './thread-keeper.ts';
@@ -133,6 +134,7 @@ function assemble(
     trimLog: async (upTo) => writerThread().call('trimLog', { upTo, limit: TRIM_CHUNK }),
     onEvent,
   });
+  const readTokens = createTokenReader(store, options.tokens, (error) => onEvent({ event: 'record_damaged', error }));
   let closing: Promise<void> | undefined;
   let closed = false;
   const demandOpen = (): CoverStore => {
@@ -174,7 +176,10 @@ function assemble(
     judgements,
     recall: createRecall(store, graph, options.embeddingDim),
     get: (id) => recordOf(demandOpen(), id),
-    tokens: (ids) => readTokens(demandOpen(), ids, options.tokens),
+    tokens(ids) {
+      demandOpen();
+      return readTokens(ids);
+    },
     thumbnail: (id) => thumbnailOf(demandOpen(), id),
     write(writes) {
       const committed = commit(writes);
@@ -216,8 +221,8 @@ function startWriter(
     data: { path: paths.store },
     name: 'writer',
     prepare: async () => {},
-    onDeath: (error) => onEvent({ event: 'thread_died', error }),
-    onFailedStart: (error) => onEvent({ event: 'thread_died', error }),
+    onDeath: (error) => onEvent({ event: 'thread_died', thread: 'writer', error }),
+    onFailedStart: (error) => onEvent({ event: 'thread_died', thread: 'writer', error }),
   });
 }
 
@@ -231,26 +236,4 @@ function recordOf(store: CoverStore, id: string): CoverRecord | undefined {
 function thumbnailOf(store: CoverStore, id: string): Thumbnail | undefined {
   const label = store.labelOf(id);
   return label === undefined ? undefined : store.thumbnail(label);
-}
-
-/** All of them in one buffer, so that they can be moved to another thread together. */
-function readTokens(
-  store: CoverStore,
-  ids: readonly string[],
-  shape: TokenShape | null,
-): readonly (ImageTokens | undefined)[] {
-  if (shape === null) return ids.map(() => undefined);
-  const size = tokenBytes(shape);
-  // Each cover's scales start at a multiple of four bytes.
-  const stride = Math.ceil(size / 4) * 4;
-  // Not zeroed, unlike `new ArrayBuffer`: what is not filled below is not seen.
-  const { buffer } = Buffer.allocUnsafeSlow(ids.length * stride);
-  const bytes = new Uint8Array(buffer);
-  return ids.map((id, i) => {
-    const label = store.labelOf(id);
-    const stored = label === undefined ? undefined : store.tokens(label);
-    if (stored === undefined || stored.length !== size) return undefined;
-    bytes.set(stored, i * stride);
-    return viewTokens(buffer, i * stride, shape);
-  });
 }

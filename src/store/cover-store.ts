@@ -1,6 +1,6 @@
 import type { Thumbnail } from '../core/types.ts';
 import { openLmdb } from './lmdb/open-lmdb.ts';
-import { sealedByBytes, sealedByNumber } from './lmdb/sealed-database.ts';
+import { pagesOf, sealedByBytes, sealedByNumber, type TreeStats } from './lmdb/sealed-database.ts';
 import {
   decodeCover,
   decodeCoverLabel,
@@ -43,6 +43,14 @@ export interface StoreCounts {
  */
 export type CoverStore = ReturnType<typeof openCoverStore>;
 
+interface FileStats {
+  readonly pageSize: number;
+  readonly lastPageNumber: number;
+  readonly free: TreeStats;
+  readonly root: TreeStats;
+}
+
+const META_PAGES = 2;
 const ABOUT_KEY = Buffer.from('about');
 const SEQUENCE_KEY = Buffer.from('sequence');
 
@@ -143,7 +151,15 @@ export function openCoverStore(path: string) {
       return Array.from(range, ({ key, value }) => decodeLogEntry(key, value));
     },
 
-    /** Runs `work` in one transaction; when it throws, or the disk is full, nothing of it is written. */
+    /** Bytes inside the file that hold nothing now. */
+    freeInside(): number {
+      const { pageSize, lastPageNumber, free, root } = env.getStats() as FileStats;
+      const used = [covers, meta, labels, embeddings, tokens, thumbnails, log].map(({ pages }) => pages);
+      const inUse = used.reduce((sum, pages) => sum + pages, META_PAGES + pagesOf(free) + pagesOf(root));
+      return (lastPageNumber + 1 - inUse) * pageSize;
+    },
+
+    /** Runs `work` in one transaction; when it throws, nothing of it is written. Room must have been asked for. */
     transaction<T>(work: () => T): T {
       return env.transactionSync(work);
     },

@@ -4,7 +4,7 @@ import { type BatchOutcome, commitBatches, type EncodedWrite, trimLog } from './
 
 /** The thread that writes: a commit waits for the disk, and the event loop must not. */
 export type CoverWriterMethods = {
-  commit(batches: readonly (readonly EncodedWrite[])[]): Promise<BatchOutcome[]>;
+  commit(batches: readonly (readonly EncodedWrite[])[]): BatchOutcome[];
   /** True when there may be more to drop. */
   trimLog(range: { readonly upTo: number; readonly limit: number }): boolean;
   close(argument: null): Promise<void>;

@@ -1,10 +1,10 @@
-import { setTimeout as delay } from 'node:timers/promises';
-import type { ErrorCode } from '../core/errors.ts';
+import { type ErrorCode, isFailure } from '../core/errors.ts';
 import type { WriteResult } from '../core/ports.ts';
 import type { Attributes } from '../core/types.ts';
 import type { CoverStore, EncodedContent } from './cover-store.ts';
+import { isDiskFull, isUnwritable } from './disk-failure.ts';
 import { reached } from './durable-steps.ts';
-import { isDiskFull } from './full-disk.ts';
+import { demandRoom, demandRoomToGrow } from './lmdb/disk-room.ts';
 
 /** A write in the form in which it travels to the writer thread. */
 export type EncodedWrite = EncodedUpsert | { readonly op: 'delete'; readonly id: string };
@@ -30,60 +30,57 @@ export type BatchOutcome =
 
 /** Labels are sequences, and the graph's labels are 32 bits wide. */
 const MAX_SEQUENCE = 0xffff_ffff;
-/** Times that a batch is tried again on a full disk, and how long each waits for readers to move on. */
-const RETRIES_WHEN_FULL = 3;
-const RETRY_DELAY_MS = 20;
+/** Leaves that may change: one in each of the six trees, and one more in each when it has to be split. */
+const PAGES_PER_DELETE = 6;
+const PAGES_PER_CONTENT = 6;
+/** Of the log, which is dropped from its beginning; at least. */
+const ENTRIES_PER_PAGE = 10;
 
 /**
  * Writes several batches in one fsynced transaction. When that fails each batch is tried alone, so that none fails for
  * the size of its neighbours.
  */
-export async function commitBatches(
-  store: CoverStore,
-  batches: readonly (readonly EncodedWrite[])[],
-): Promise<BatchOutcome[]> {
+export function commitBatches(store: CoverStore, batches: readonly (readonly EncodedWrite[])[]): BatchOutcome[] {
   try {
     return commitTogether(store, batches);
   } catch (error) {
     const [batch] = batches;
-    if (batch === undefined || batches.length === 1) return [await commitAgain(store, batch ?? [], error)];
+    if (batch === undefined || batches.length === 1) return [outcomeOf(store, error)];
   }
-  const outcomes: BatchOutcome[] = [];
-  for (const batch of batches) outcomes.push(...(await commitBatches(store, [batch])));
-  return outcomes;
+  return batches.flatMap((batch) => commitBatches(store, [batch]));
 }
 
-/**
- * A disk that looks full may only need another transaction: pages freed by a delete are used again from the second
- * transaction after it, once no thread reads from a view older than that.
- */
-async function commitAgain(store: CoverStore, batch: readonly EncodedWrite[], failed: unknown): Promise<BatchOutcome> {
-  let error = failed;
-  for (let retry = 0; isDiskFull(store.path, error); retry++) {
-    if (retry === RETRIES_WHEN_FULL) {
-      const detail = 'The disk is full: nothing of this batch was written.';
-      return { error: { code: 'storage_full', detail, reason: reasonOf(error) } };
-    }
-    await delay(RETRY_DELAY_MS);
-    try {
-      store.transaction(() => store.putSequence(store.lastSequence()));
-      const [outcome] = commitTogether(store, [batch]);
-      if (outcome !== undefined) return outcome;
-    } catch (again) {
-      error = again;
-    }
+function outcomeOf(store: CoverStore, error: unknown): BatchOutcome {
+  const reason = reasonOf(error);
+  if (isFailure(error)) return { error: { code: error.code, detail: error.detail, reason } };
+  if (isDiskFull(store.path, error)) {
+    return { error: { code: 'storage_full', detail: 'The disk is full: nothing of this batch was written.', reason } };
   }
-  return { error: { code: 'internal', detail: 'The write failed.', reason: reasonOf(error) } };
+  if (!isUnwritable(error)) return { error: { code: 'internal', detail: 'The write failed.', reason } };
+  const detail = 'The disk does not take writes: nothing of this batch was written.';
+  return { error: { code: 'unavailable', detail, reason } };
+}
+
+function demandRoomFor(store: CoverStore, writes: readonly EncodedWrite[]): void {
+  const contents = writes.flatMap((write) => (write.op === 'upsert' && write.content ? [write.content] : []));
+  const bytes = contents.reduce((sum, { embedding, tokens, thumbnail }) => {
+    return sum + embedding.length + (tokens?.length ?? 0) + (thumbnail?.length ?? 0);
+  }, 0);
+  const pages = PAGES_PER_DELETE * writes.length + PAGES_PER_CONTENT * contents.length;
+  if (writes.every(({ op }) => op === 'delete')) demandRoom(store.path, { bytes, pages });
+  else demandRoomToGrow(store.path, { bytes, pages }, store.freeInside);
 }
 
 /** Drops the log up to and including `sequence`, in transactions small enough not to hold up writes for long. */
 export function trimLog(store: CoverStore, sequence: number, limit: number): boolean {
+  demandRoom(store.path, { bytes: 0, pages: limit / ENTRIES_PER_PAGE });
   const trimmed = store.transaction(() => store.trimLog(sequence, limit));
   reached('log trimmed');
   return trimmed === limit;
 }
 
 function commitTogether(store: CoverStore, batches: readonly (readonly EncodedWrite[])[]): BatchOutcome[] {
+  demandRoomFor(store, batches.flat());
   const outcomes = store.transaction(() => {
     let sequence = store.lastSequence();
     const outcomes = batches.map((batch) => {

@@ -7,8 +7,10 @@ import { join } from 'node:path';
 import { failure, isFailure } from '../core/errors.ts';
 import type { ModelRef } from '../core/types.ts';
 import { type CoverStore, openCoverStore } from './cover-store.ts';
+import { isUnwritable } from './disk-failure.ts';
 import { type OpenedJudgementStore, openJudgementStore } from './judgement-store.ts';
 import { lmdbDefect } from './lmdb/check-lmdb.ts';
+import { demandRoom } from './lmdb/disk-room.ts';
 import { migrateStore } from './migrate-store.ts';
 import type { TokenShape } from './record-codec.ts';
 import { DATA_FORMAT, type StoreAbout } from './store-about.ts';
@@ -105,6 +107,7 @@ async function openWhole<T>(path: string, open: (path: string) => Promise<T>): P
     return await open(path);
   } catch (cause) {
     if (isFailure(cause, 'storage_full')) throw cause;
+    if (isUnwritable(cause)) throw failure('invalid_config', `The store ${path} cannot be written to.`, { cause });
     throw damagedData(`The store ${path} cannot be opened: ${(cause as Error).message}`, cause);
   }
 }
@@ -143,6 +146,7 @@ export function bindStore(store: CoverStore, dataDir: string, binding: StoreBind
       embeddingDim,
       tokens,
     };
+    demandRoom(store.path, { bytes: 0, pages: 0 });
     store.transaction(() => store.putAbout(made));
     return made;
   }

@@ -26,7 +26,9 @@ export type CoverIndexEvent =
   | { readonly event: 'graph_save_failed'; readonly error: Error }
   /** The graph cannot be had at all; it is tried again. Recall is unavailable or lacks the last writes until then. */
   | { readonly event: 'graph_failed'; readonly error: Error }
-  | { readonly event: 'thread_died'; readonly error: Error };
+  | { readonly event: 'thread_died'; readonly thread: 'graph' | 'writer'; readonly error: Error }
+  /** Found by a read; whoever asked gets an answer without it, or an error. */
+  | { readonly event: 'record_damaged'; readonly error: Error };
 
 export interface GraphClientOptions {
   readonly thread: VectorIndexThreadData;
@@ -71,7 +73,7 @@ export async function openGraphClient(options: GraphClientOptions): Promise<Grap
       // Writes may have come while it was loading. `current` is set only after this.
       setImmediate(() => void pump());
     },
-    onDeath: (error) => options.onEvent({ event: 'thread_died', error }),
+    onDeath: (error) => options.onEvent({ event: 'thread_died', thread: 'graph', error }),
     onFailedStart(error) {
       failed = true;
       options.onEvent({ event: 'graph_failed', error });

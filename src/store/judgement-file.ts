@@ -2,7 +2,8 @@ import { createHash } from 'node:crypto';
 import { failure } from '../core/errors.ts';
 import type { JudgementCounts, WrittenJudgements } from '../core/ports.ts';
 import type { Grade, Judgement } from '../core/types.ts';
-import { isDiskFull } from './full-disk.ts';
+import { isDiskFull } from './disk-failure.ts';
+import { demandRoom } from './lmdb/disk-room.ts';
 import { type LmdbFile, openLmdb } from './lmdb/open-lmdb.ts';
 import { sealedByBytes, sealedByNumber } from './lmdb/sealed-database.ts';
 
@@ -24,6 +25,8 @@ export type JudgementFile = ReturnType<typeof openJudgementFile>;
 export type GivenJudgement = Pick<Judgement, 'query' | 'id' | 'grade'>;
 
 const TOPIC_BYTES = 4;
+/** Leaves that may change or be split, in the three trees. */
+const PAGES_PER_WRITE = 3;
 const MAX_TOPIC = 0xffff_fffe;
 
 /** Opens the file at `path`, making it when it is not there; what is there must have been checked (see `openStore`). */
@@ -73,7 +76,7 @@ export function openJudgementFile(path: string) {
     },
     /** Fsynced when it returns. When the disk is full it throws `storage_full`, and nothing was written. */
     put(given: readonly GivenJudgement[]): WrittenJudgements {
-      return inTransaction(env, path, () => {
+      return inTransaction(env, path, given.length, () => {
         const counts = { created: 0, updated: 0, unchanged: 0 };
         const judgedAtMs = Date.now();
         for (const { query, id, grade } of given) {
@@ -90,7 +93,7 @@ export function openJudgementFile(path: string) {
     },
     /** Whether there was such a judgement; otherwise like `put`. */
     remove({ query, id }: Pick<Judgement, 'query' | 'id'>): boolean {
-      return inTransaction(env, path, () => {
+      return inTransaction(env, path, 1, () => {
         const topic = topicOf(query);
         if (topic === undefined) return false;
         const key = judgementKey(topic, id);
@@ -108,7 +111,8 @@ export function openJudgementFile(path: string) {
   };
 }
 
-function inTransaction<T>(env: LmdbFile, path: string, work: () => T): T {
+function inTransaction<T>(env: LmdbFile, path: string, writes: number, work: () => T): T {
+  demandRoom(path, { bytes: 0, pages: PAGES_PER_WRITE * writes });
   try {
     return env.transactionSync(work);
   } catch (error) {

@@ -1,9 +1,8 @@
-import { rename, rm } from 'node:fs/promises';
+import { rename, rm, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { failure } from '../core/errors.ts';
 import { reached } from './durable-steps.ts';
-import { isDiskFull } from './full-disk.ts';
 import { sync } from './graph-snapshot.ts';
+import { demandRoom } from './lmdb/disk-room.ts';
 import { type LmdbFile, openLmdb, removeLock } from './lmdb/open-lmdb.ts';
 import { sealedByBytes, sealedByNumber } from './lmdb/sealed-database.ts';
 import { DATA_FORMAT, decodeAbout, encodeAbout } from './store-about.ts';
@@ -24,12 +23,10 @@ export async function migrateStore(path: string): Promise<void> {
   try {
     if (formatOf(from) !== 1) return;
     await rm(next, { force: true });
+    demandRoom(path, { bytes: 2 * (await stat(path)).size, pages: 0 });
     const to = openLmdb(next);
     try {
       copyRecords(from, to);
-    } catch (cause) {
-      if (!isDiskFull(next, cause)) throw cause;
-      throw failure('storage_full', 'The disk has no room to bring the data folder to the present format.', { cause });
     } finally {
       await to.close();
     }

@@ -6,8 +6,8 @@ import { failure } from '../core/errors.ts';
 import type { SnapshotInfo } from '../core/ports.ts';
 import { openCoverStore } from './cover-store.ts';
 import { type DataDirPaths, dataDirPaths, isLmdbName, lmdbFiles, lockDataDir } from './data-dir.ts';
+import { isDiskFull, isUnwritable } from './disk-failure.ts';
 import { reached } from './durable-steps.ts';
-import { isDiskFull } from './full-disk.ts';
 import { digest, readGraphManifest, sync, writeDurably } from './graph-snapshot.ts';
 import { copyLmdbFile, removeLock } from './lmdb/open-lmdb.ts';
 import { DATA_FORMAT, type StoreAbout } from './store-about.ts';
@@ -129,10 +129,12 @@ async function restoreFile(manifest: SnapshotManifest, file: string, from: strin
   await sync(join(to, file));
 }
 
-/** What a full disk made of an error, wherever it was met. */
+/** An error of the disk by its name, wherever it was met. */
 function storageFailure(folder: string, error: unknown): unknown {
-  if (!isDiskFull(join(folder, MANIFEST), error)) return error;
-  return failure('storage_full', 'The disk has no room for the copy.', { cause: error });
+  if (isDiskFull(join(folder, MANIFEST), error)) {
+    return failure('storage_full', 'The disk has no room for the copy.', { cause: error });
+  }
+  return isUnwritable(error) ? failure('unavailable', 'The disk does not take the copy.', { cause: error }) : error;
 }
 
 /** Left by processes that were killed: the folder is locked, so nobody else is writing one. */

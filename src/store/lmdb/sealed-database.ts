@@ -9,6 +9,8 @@ import type { LmdbFile } from './open-lmdb.ts';
  */
 export interface SealedDatabase<K extends Buffer | number> {
   readonly count: number;
+  /** Pages that its tree takes. */
+  readonly pages: number;
   get(key: K): Buffer | undefined;
   /** Like `get` without a copy: the next read of any database of the file overwrites it. */
   peek(key: K): Buffer | undefined;
@@ -61,6 +63,9 @@ function sealedDatabase<K extends Buffer | number>(
     get count() {
       return (database.getStats() as { entryCount: number }).entryCount;
     },
+    get pages() {
+      return pagesOf(database.getStats() as TreeStats);
+    },
     get(key) {
       const sealed = database.getBinary(key);
       return sealed === undefined ? undefined : unseal(sealed, key);
@@ -86,6 +91,17 @@ function sealedDatabase<K extends Buffer | number>(
       database.remove(key);
     },
   };
+}
+
+/** Of LMDB's own figures. */
+export interface TreeStats {
+  readonly treeBranchPageCount: number;
+  readonly treeLeafPageCount: number;
+  readonly overflowPages: number;
+}
+
+export function pagesOf({ treeBranchPageCount, treeLeafPageCount, overflowPages }: TreeStats): number {
+  return treeBranchPageCount + treeLeafPageCount + overflowPages;
 }
 
 function checksum(value: Uint8Array, key: Buffer | number): number {

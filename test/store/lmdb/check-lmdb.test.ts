@@ -101,7 +101,7 @@ test('one flipped bit, wherever it is: told by name, or of no consequence; never
       // Writing uses the list of free pages, which reading does not.
       const deletes = [...store.allCovers()].map(({ id }) => ({ op: 'delete', id }) as const);
       for (const batch of [deletes.slice(0, 60), deletes.slice(60)]) {
-        const [result] = await commitBatches(store, [batch]);
+        const [result] = commitBatches(store, [batch]);
         assert.ok(result && 'results' in result, missed);
         store.refresh();
       }

@@ -7,6 +7,8 @@ const NEARLY_FULL_BYTES = 16 * 1024 * 1024;
 const FULL_CODES: ReadonlySet<unknown> = new Set(['ENOSPC', 'EFBIG', 'EDQUOT', 28, 27, 122, -30792]);
 const FULL_TEXT = /No space left on device|File too large|Disk quota exceeded/;
 const INPUT_OUTPUT_ERROR = 5;
+/** EPERM, EIO, EACCES, EROFS, and LMDB's MDB_PANIC: it failed to write where it must not fail. */
+const UNWRITABLE_CODES: ReadonlySet<unknown> = new Set(['EPERM', 'EIO', 'EACCES', 'EROFS', 1, 5, 13, 30, -30795]);
 
 /** Whether a write to the file at `path` failed because there is no room for it. */
 export function isDiskFull(path: string, error: unknown): boolean {
@@ -15,4 +17,9 @@ export function isDiskFull(path: string, error: unknown): boolean {
   if (code !== INPUT_OUTPUT_ERROR) return false;
   const { bavail, bsize } = statfsSync(dirname(path));
   return bavail * bsize < NEARLY_FULL_BYTES;
+}
+
+/** Whether the disk or the folder does not take writes at all; an operator has to do something about it. */
+export function isUnwritable(error: unknown): boolean {
+  return UNWRITABLE_CODES.has((error as { code?: unknown }).code);
 }

@@ -3,6 +3,7 @@ import type { CoverUpsert } from '../../../src/core/ports.ts';
 import type { ImageTokens } from '../../../src/core/types.ts';
 import { readManifest } from '../../../src/inference/bundle.ts';
 import { openCoverIndex } from '../../../src/store/cover-index.ts';
+import { DATA_FORMAT } from '../../../src/store/store-about.ts';
 import { createRandom } from '../../random.ts';
 import { preparedOnce } from './cache.ts';
 import { createVectorSource } from './vectors.ts';
@@ -25,7 +26,8 @@ const TOKEN_SEED = 5;
 export async function prepareDataFolder(options: DataFolderOptions): Promise<string> {
   const { cache, bundle, covers, withTokens } = options;
   const manifest = readManifest(bundle);
-  const name = `covers-${covers}-tokens-${withTokens}-${manifest.hash.slice(0, 12)}`;
+  // Opening a folder of an older format would change it first, which no row means to measure.
+  const name = `covers-${covers}-tokens-${withTokens}-format-${DATA_FORMAT}-${manifest.hash.slice(0, 12)}`;
   return preparedOnce(join(cache, name), async (dataDir) => {
     const index = await openCoverIndex({
       dataDir,

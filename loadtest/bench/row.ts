@@ -1,7 +1,7 @@
 import type { GraphPrecision } from '../../src/convert/precision.ts';
-import type { OpenedModels } from './opened-models.ts';
 import type { BenchSettings, FigureDescription, Sample } from './report.ts';
 import type { Durations } from './settings.ts';
+import type { OpenedModels } from './subjects/opened-models.ts';
 
 /** A row of the goals' table: some figures that are measured together. */
 export interface Row {

@@ -2,13 +2,13 @@ import { packageRoot } from '../../src/core/package-root.ts';
 import { describeCommit } from '../machine.ts';
 import { describeBenchMachine, machineWarnings } from './machine.ts';
 import { measureRows } from './measure.ts';
-import { type OpenedModels, openModels } from './opened-models.ts';
 import type { BenchOptions } from './options.ts';
 import { prepareBundle } from './prepared/bundles.ts';
 import type { ModelSize } from './prepared/model-sizes.ts';
 import { BENCH_FORMAT, type BenchReport } from './report.ts';
 import type { Bench, Row } from './row.ts';
 import { FULL, QUICK } from './settings.ts';
+import { type OpenedModels, openModels } from './subjects/opened-models.ts';
 
 /** Measures those of `rows` that were asked for. */
 export async function runBench(

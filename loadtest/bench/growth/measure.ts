@@ -5,11 +5,11 @@ import type { UniclipSizes } from '../../../src/convert/architectures/uniclip-si
 import { type Bundle, openBundle } from '../../../src/inference/bundle.ts';
 import { dataDirPaths } from '../../../src/store/data-dir.ts';
 import type { RankParameters } from '../../mix.ts';
-import type { LoadTarget } from '../load-target.ts';
 import { prepareDataFolder } from '../prepared/data-folder.ts';
 import { createQueryTexts } from '../query-texts.ts';
-import { serve } from '../served.ts';
 import type { Durations } from '../settings.ts';
+import type { LoadTarget } from '../subjects/load-target.ts';
+import { serve } from '../subjects/served.ts';
 import { semanticPairOperations, towerOperations } from './computed.ts';
 import type { GrowthAxis, GrowthPoint } from './report.ts';
 

@@ -2,12 +2,12 @@ import { openBundle } from '../../../src/inference/bundle.ts';
 import { type RankParameters, rankBody } from '../../mix.ts';
 import { runOpenLoop } from '../../open-loop.ts';
 import { createRandom } from '../../random.ts';
-import type { LoadTarget } from '../load-target.ts';
 import { prepareDataFolder } from '../prepared/data-folder.ts';
 import { createQueryTexts } from '../query-texts.ts';
 import type { Sample } from '../report.ts';
 import type { Bench, OpenRow, Row } from '../row.ts';
-import { serve } from '../served.ts';
+import type { LoadTarget } from '../subjects/load-target.ts';
+import { serve } from '../subjects/served.ts';
 
 const DEADLINES_MS = [50, 100, 200] as const;
 /** What the way through HTTP may add. */

@@ -3,10 +3,10 @@ import { packageRoot } from '../../../src/core/package-root.ts';
 import { openBundle } from '../../../src/inference/bundle.ts';
 import { indexCovers, readSampleCovers } from '../../covers.ts';
 import { parseEventLoopDelay } from '../../metrics.ts';
-import type { LoadTarget } from '../load-target.ts';
 import { createQueryTexts } from '../query-texts.ts';
 import type { OpenRow, Row } from '../row.ts';
-import { serve } from '../served.ts';
+import type { LoadTarget } from '../subjects/load-target.ts';
+import { serve } from '../subjects/served.ts';
 
 const RERANKED = { topN: 10, recallK: 100, rerankK: 50, deadlineMs: 10_000 } as const;
 const RECALLED = { ...RERANKED, rerankK: 0 } as const;

@@ -3,8 +3,8 @@ import { packageRoot } from '../../../src/core/package-root.ts';
 import type { Tensor } from '../../../src/core/ports.ts';
 import { featureOutputs } from '../../../src/inference/cover-encoder.ts';
 import { readSampleCovers } from '../../covers.ts';
-import { startRawModel } from '../raw-model.ts';
 import { inTurn, type OpenRow, type Row } from '../row.ts';
+import { startRawModel } from '../subjects/raw-model.ts';
 
 /** One by one, and as the service's default for `limits.image_batch`: which is faster depends on the machine. */
 const RAW_BATCHES = [1, 8] as const;

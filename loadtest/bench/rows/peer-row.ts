@@ -1,8 +1,5 @@
 import { openBundle } from '../../../src/inference/bundle.ts';
 import type { RankMeasurements } from '../../recorder.ts';
-import { compareAnswers } from '../agreement.ts';
-import type { LoadTarget } from '../load-target.ts';
-import { peerPython, startPeer } from '../peer.ts';
 import { prepareCheckpoint } from '../prepared/bundles.ts';
 import { prepareDataFolder } from '../prepared/data-folder.ts';
 import type { ModelSize } from '../prepared/model-sizes.ts';
@@ -10,7 +7,10 @@ import { preparePeerFiles } from '../prepared/peer-files.ts';
 import { createQueryTexts } from '../query-texts.ts';
 import type { FigureDescription, Sample } from '../report.ts';
 import { type Bench, inTurn, type OpenRow, type Row } from '../row.ts';
-import { serve } from '../served.ts';
+import { compareAnswers } from '../subjects/agreement.ts';
+import type { LoadTarget } from '../subjects/load-target.ts';
+import { peerPython, startPeer } from '../subjects/peer.ts';
+import { serve } from '../subjects/served.ts';
 
 /** Ways to run the peer that somebody who cares would try; which is its best depends on the machine. */
 const SETTINGS = {

@@ -9,8 +9,8 @@ import { createRandom } from '../../random.ts';
 import { coverId, randomTokens } from '../prepared/data-folder.ts';
 import { createVectorSource } from '../prepared/vectors.ts';
 import { createQueryTexts } from '../query-texts.ts';
-import { startRawModel } from '../raw-model.ts';
 import { inTurn, type OpenRow, type Row } from '../row.ts';
+import { startRawModel } from '../subjects/raw-model.ts';
 
 /** Covers that the reranked ones are taken from, so that not all of their tokens lie in a cache of the processor. */
 const COVERS = 256;

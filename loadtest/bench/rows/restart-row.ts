@@ -4,7 +4,7 @@ import { openBundle } from '../../../src/inference/bundle.ts';
 import { prepareDataFolder } from '../prepared/data-folder.ts';
 import { createQueryTexts } from '../query-texts.ts';
 import type { OpenRow, Row } from '../row.ts';
-import { serve } from '../served.ts';
+import { serve } from '../subjects/served.ts';
 
 const PARAMETERS = { topN: 10, recallK: 100, rerankK: 0, deadlineMs: 10_000 } as const;
 const GRAPH_FOLDER = 'graph';

@@ -2,10 +2,10 @@ import { median } from 'simple-statistics';
 import type { Thread } from '../../../src/core/thread.ts';
 import { padTexts } from '../../../src/inference/text-encoder.ts';
 import { createQueryTexts } from '../query-texts.ts';
-import { startRawModel } from '../raw-model.ts';
-import type { RawModelMethods } from '../raw-model-thread.ts';
 import type { Sample } from '../report.ts';
 import { type Bench, inTurn, type OpenRow, type Row } from '../row.ts';
+import { startRawModel } from '../subjects/raw-model.ts';
+import type { RawModelMethods } from '../subjects/raw-model-thread.ts';
 
 /** Texts of one batch of the raw session, and texts that wait for the service at once. */
 const RAW_BATCH = 16;

@@ -5,7 +5,7 @@ import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { promisify } from 'node:util';
-import { packageRoot } from '../../src/core/package-root.ts';
+import { packageRoot } from '../../../src/core/package-root.ts';
 import { createLoadTarget, type LoadTarget } from './load-target.ts';
 
 const FOLDER = join(packageRoot, 'loadtest', 'peer');

@@ -1,7 +1,7 @@
-import type { BundleGraphName } from '../../src/core/bundle-format.ts';
-import { startThread, type Thread } from '../../src/core/thread.ts';
-import type { Bundle } from '../../src/inference/bundle.ts';
-import { partSetup } from '../../src/inference/model-parts.ts';
+import type { BundleGraphName } from '../../../src/core/bundle-format.ts';
+import { startThread, type Thread } from '../../../src/core/thread.ts';
+import type { Bundle } from '../../../src/inference/bundle.ts';
+import { partSetup } from '../../../src/inference/model-parts.ts';
 import type { RawModelData, RawModelMethods } from './raw-model-thread.ts';
 
 /** One graph of a bundle alone, loaded with the threads and the priority that the service gives it by default. */

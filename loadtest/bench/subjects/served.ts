@@ -1,8 +1,8 @@
 import { fileURLToPath } from 'node:url';
-import { type ServiceOptions, startService } from '../service.ts';
+import { type ServiceOptions, startService } from '../../service.ts';
 import { createLoadTarget, type LoadTarget } from './load-target.ts';
 
-const CLI = fileURLToPath(new URL('../../src/cli.js', import.meta.url));
+const CLI = fileURLToPath(new URL('../../../src/cli.js', import.meta.url));
 /** Opening a large data folder on a slow disk takes its time. */
 const READY_WITHIN_MS = 600_000;
 

@@ -1,4 +1,4 @@
-import { type RankParameters, rankBody } from '../mix.ts';
+import { type RankParameters, rankBody } from '../../mix.ts';
 import type { LoadTarget } from './load-target.ts';
 
 /** How far two services' answers to the same queries lie apart. */

@@ -1,7 +1,7 @@
-import type { TensorMap } from '../../src/core/ports.ts';
-import { serveThread } from '../../src/core/thread.ts';
-import { workInBackground } from '../../src/inference/priority.ts';
-import { loadGraph } from '../../src/inference/session.ts';
+import type { TensorMap } from '../../../src/core/ports.ts';
+import { serveThread } from '../../../src/core/thread.ts';
+import { workInBackground } from '../../../src/inference/priority.ts';
+import { loadGraph } from '../../../src/inference/session.ts';
 
 /** A graph in a worker thread of its own, as the service has it, with nothing around it: what the runtime alone can do. */
 export interface RawModelData {

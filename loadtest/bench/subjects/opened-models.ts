@@ -2,8 +2,8 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import pino from 'pino';
-import { defaultConfig } from '../../src/config.ts';
-import { createServices, type Services } from '../../src/services.ts';
+import { defaultConfig } from '../../../src/config.ts';
+import { createServices, type Services } from '../../../src/services.ts';
 
 /** The service's parts in this process, on an empty data folder of their own. */
 export interface OpenedModels {

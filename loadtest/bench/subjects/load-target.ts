@@ -1,9 +1,9 @@
-import { createServiceClient, failureReason, type ServiceClient } from '../client.ts';
-import { runClosedLoop } from '../closed-loop.ts';
-import { type RankParameters, type RankRequest, rankBody } from '../mix.ts';
-import { runOpenLoop } from '../open-loop.ts';
-import { createRandom } from '../random.ts';
-import { createRankRecorder, type RankMeasurements, type RankRecorder } from '../recorder.ts';
+import { createServiceClient, failureReason, type ServiceClient } from '../../client.ts';
+import { runClosedLoop } from '../../closed-loop.ts';
+import { type RankParameters, type RankRequest, rankBody } from '../../mix.ts';
+import { runOpenLoop } from '../../open-loop.ts';
+import { createRandom } from '../../random.ts';
+import { createRankRecorder, type RankMeasurements, type RankRecorder } from '../../recorder.ts';
 
 /** Enough that the service's own queue fills before ours does. */
 const CONNECTIONS = 1024;

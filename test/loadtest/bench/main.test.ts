@@ -45,7 +45,7 @@ test('rows in this process and on a served one, with a small model of its own ma
 
 test('a row that does not exist is refused by name', async () => {
   await assert.rejects(run(process.execPath, [MAIN, '--only', 'nothing']), (error: unknown) => {
-    assert.match((error as { stderr: string }).stderr, /There is no row nothing; there are text, /);
+    assert.match((error as { stderr: string }).stderr, /There is no row nothing; there are graph, text, /);
     return true;
   });
 });

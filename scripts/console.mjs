@@ -35,12 +35,20 @@ const options = {
   loader: { '.svg': 'copy' },
   charset: 'utf8',
   legalComments: 'none',
+  banner: { js: `/*\n${licences()}\n*/` },
   logLevel: 'warning',
   plugins: [writePage],
 };
 
 if (process.argv.includes('--watch')) await (await context(options)).watch();
 else await build(options);
+
+/** The script holds a copy of these packages, and their licence asks to be kept with it. */
+function licences() {
+  return ['preact', '@preact/signals', '@preact/signals-core']
+    .map((name) => `${name}\n\n${readFileSync(join('node_modules', name, 'LICENSE'), 'utf8').trim()}`)
+    .join('\n\n');
+}
 
 function write(files) {
   rmSync(TARGET, { recursive: true, force: true });

@@ -6,6 +6,7 @@ import type { Health } from './service/health.ts';
 import type { KeyHolder } from './service/key.ts';
 import type { Thumbnails } from './service/thumbnails.ts';
 import type { Settings } from './service/types.ts';
+import type { ViewStates } from './view-states.ts';
 
 /** What every view works with. */
 export interface Console {
@@ -15,6 +16,7 @@ export interface Console {
   readonly thumbnails: Thumbnails;
   /** What the service offers; undefined until it told. */
   readonly settings: Signal<Settings | undefined>;
+  readonly states: ViewStates;
   /** Says something to those who hear the page rather than see it. */
   announce(message: string): void;
 }

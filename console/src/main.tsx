@@ -10,6 +10,7 @@ import { createKeyHolder } from './service/key.ts';
 import { createThumbnails } from './service/thumbnails.ts';
 import type { Settings } from './service/types.ts';
 import { startTheme } from './theme.ts';
+import { createViewStates } from './view-states.ts';
 
 startTheme();
 startLanguage();
@@ -20,6 +21,7 @@ const client = createServiceClient(keys);
 const health = watchHealth();
 const thumbnails = createThumbnails(client);
 const settings = signal<Settings | undefined>(undefined);
+const states = createViewStates(client, settings);
 const announced = signal('');
 
 effect(() => {
@@ -47,7 +49,7 @@ function Announcer() {
 
 render(
   <ConsoleContext.Provider
-    value={{ client, keys, health, thumbnails, settings, announce: (message) => (announced.value = message) }}
+    value={{ client, keys, health, thumbnails, settings, states, announce: (message) => (announced.value = message) }}
   >
     <App />
     <Announcer />

@@ -1,27 +1,25 @@
 import { useSignal } from '@preact/signals';
-import { useEffect, useMemo } from 'preact/hooks';
+import { useEffect, useMemo, useRef } from 'preact/hooks';
 import { useConsole } from '../console-context.ts';
 import { Empty, Failure } from '../elements/notice.tsx';
 import { QueryField } from '../elements/query-field.tsx';
 import { t } from '../language/language.ts';
-import { createRankedQuery, type RankedQuery } from '../ranking/ranked-query.ts';
+import type { RankedQuery } from '../ranking/ranked-query.ts';
 import { keepInAddress, route } from '../route.ts';
 import { type Grades, gradesOf } from '../service/judgements.ts';
+import type { Ranking } from '../service/types.ts';
 import { AgreementFigures } from './agreement-figures.tsx';
 import { agreementOf } from './agreement-of.ts';
 import { MovedCovers } from './moved-covers.tsx';
 import { QuerySetComparison } from './query-set-comparison.tsx';
 import { SideSettings } from './side-settings.tsx';
 
-const FIRST_TOP_N = 10;
-
 /** Two settings on one query, and over a query set. */
 export function ComparisonView() {
-  const { client, announce } = useConsole();
-  const [a, b] = useMemo(() => [createSide(client), createSide(client)] as const, [client]);
-  const rankingA = a.answered.value?.ranking;
-  const rankingB = b.answered.value?.ranking;
-  const grades = useGrades(rankingA?.query);
+  const { states, announce } = useConsole();
+  const [a, b] = states.sides;
+  const pair = useLastPair(a, b);
+  const grades = useGrades(pair?.a.query);
   const error = a.error.value ?? b.error.value;
   const type = (query: string): void => {
     a.type(query);
@@ -37,16 +35,13 @@ export function ComparisonView() {
     a.type(wanted);
     b.type(wanted);
   }, [a, b, route.value]);
-  const agreement =
-    rankingA === undefined || rankingB === undefined || rankingA.query !== rankingB.query
-      ? undefined
-      : agreementOf(rankingA, rankingB, grades);
+  const agreement = pair === undefined ? undefined : agreementOf(pair.a, pair.b, grades);
   const overlap = agreement?.overlap;
   useEffect(() => {
-    if (rankingA === undefined || overlap === undefined) return;
-    keepInAddress('compare', { q: rankingA.query });
+    if (pair === undefined || overlap === undefined) return;
+    keepInAddress('compare', { q: pair.a.query });
     announce(`${t('compare.overlap', { k: 10 })} ${overlap.toFixed(2)}`);
-  }, [announce, overlap, rankingA]);
+  }, [announce, overlap, pair]);
 
   return (
     <div class="view">
@@ -58,7 +53,7 @@ export function ComparisonView() {
         <SideSettings name="B" side={b} />
       </div>
       {error === undefined ? null : <Failure error={error} retry={askBoth} />}
-      {rankingA === undefined || rankingB === undefined || agreement === undefined ? (
+      {pair === undefined || agreement === undefined ? (
         error === undefined && a.query.value.trim() === '' ? (
           <Empty title={t('compare.emptyTitle')}>
             <p>{t('compare.emptyText')}</p>
@@ -67,7 +62,7 @@ export function ComparisonView() {
       ) : (
         <>
           <AgreementFigures agreement={agreement} />
-          <MovedCovers a={rankingA} b={rankingB} />
+          <MovedCovers a={pair.a} b={pair.b} />
         </>
       )}
       <QuerySetComparison settingsA={a.settings} settingsB={b.settings} onChoose={type} />
@@ -75,10 +70,21 @@ export function ComparisonView() {
   );
 }
 
-function createSide(client: Parameters<typeof createRankedQuery>[0]): RankedQuery {
-  const side = createRankedQuery(client);
-  side.settings.value = { ...side.settings.value, topN: FIRST_TOP_N };
-  return side;
+interface Pair {
+  readonly a: Ranking;
+  readonly b: Ranking;
+}
+
+/** Both rankings of one query. While one side is ahead of the other the last pair stays. */
+function useLastPair(a: RankedQuery, b: RankedQuery): Pair | undefined {
+  const last = useRef<Pair | undefined>(undefined);
+  const rankingA = a.answered.value?.ranking;
+  const rankingB = b.answered.value?.ranking;
+  return useMemo(() => {
+    if (rankingA === undefined || rankingB === undefined) last.current = undefined;
+    else if (rankingA.query === rankingB.query) last.current = { a: rankingA, b: rankingB };
+    return last.current;
+  }, [rankingA, rankingB]);
 }
 
 /** What was judged of the query that is shown; without it there is no NDCG, and nothing else is missing. */

@@ -1,5 +1,4 @@
 import { type Signal, useSignal } from '@preact/signals';
-import { useEffect, useMemo } from 'preact/hooks';
 import { useConsole } from '../console-context.ts';
 import { Failure } from '../elements/notice.tsx';
 import { Progress } from '../elements/progress.tsx';
@@ -10,7 +9,7 @@ import { parseQuerySet } from '../ranking/query-set.ts';
 import type { RankSettings } from '../ranking/rank-settings.ts';
 import { AgreementFigures, formatAgreement } from './agreement-figures.tsx';
 import { DEPTH, meanAgreement } from './agreement-of.ts';
-import { type ComparedQuery, type ComparisonRun, createComparisonRun } from './comparison-run.ts';
+import type { ComparedQuery, ComparisonRun } from './comparison-run.ts';
 
 interface QuerySetComparisonProps {
   readonly settingsA: Signal<RankSettings>;
@@ -22,11 +21,9 @@ interface QuerySetComparisonProps {
 const ROWS = 50;
 
 export function QuerySetComparison({ settingsA, settingsB, onChoose }: QuerySetComparisonProps) {
-  const { client } = useConsole();
-  const run = useMemo(() => createComparisonRun(client), [client]);
+  const run = useConsole().states.comparison;
   const text = useSignal('');
   const queries = parseQuerySet(text.value);
-  useEffect(() => run.stop, [run]);
   return (
     <section class="panel" aria-labelledby="set-title">
       <h2 id="set-title">{t('compare.set')}</h2>

@@ -1,5 +1,5 @@
 import { useSignal } from '@preact/signals';
-import { useEffect, useId, useMemo } from 'preact/hooks';
+import { useId } from 'preact/hooks';
 import { useConsole } from '../console-context.ts';
 import { DropZone, PICTURES } from '../elements/drop-zone.tsx';
 import { formatCount } from '../elements/format.ts';
@@ -8,16 +8,11 @@ import { Progress } from '../elements/progress.tsx';
 import { Scrolling } from '../elements/scrolling.tsx';
 import { t } from '../language/language.ts';
 import { itemAdvice } from '../service/advice.ts';
-import { type AddedItem, type Adding, createAdding } from './adding.ts';
+import type { AddedItem, Adding } from './adding.ts';
 import { itemsOfFiles, itemsOfLines } from './new-items.ts';
 
 export function AddCovers() {
-  const { client, settings } = useConsole();
-  const adding = useMemo(
-    () => createAdding(client, () => settings.value?.limits.image_bytes ?? Number.POSITIVE_INFINITY),
-    [client, settings],
-  );
-  useEffect(() => adding.stop, [adding]);
+  const { adding } = useConsole().states;
   return (
     <section class="panel add-covers" aria-labelledby="add-title">
       <h2 id="add-title">{t('index.add')}</h2>

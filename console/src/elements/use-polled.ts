@@ -9,6 +9,9 @@ export interface Polled<T> {
   readonly error: ServiceError | undefined;
 }
 
+/** Asking again with the same key would only be refused again. */
+const NEEDS_OTHER_KEY: ReadonlySet<string> = new Set(['unauthenticated', 'forbidden']);
+
 /** What `path` answers, asked again every `everyMs` while the page can be seen, and at once with another key. */
 export function usePolled<T>(path: string, everyMs: number): Polled<T> {
   const { client, keys } = useConsole();
@@ -24,10 +27,11 @@ export function usePolled<T>(path: string, everyMs: number): Polled<T> {
         if (isAbort(caught)) return;
         if (!(caught instanceof ServiceError)) throw caught;
         polled.value = { value: undefined, error: caught };
+        if (NEEDS_OTHER_KEY.has(caught.problem.code)) clearInterval(timer);
       }
     };
-    void look();
     const timer = setInterval(() => void look(), everyMs);
+    void look();
     return () => {
       clearInterval(timer);
       left.abort();

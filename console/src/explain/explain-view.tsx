@@ -1,19 +1,17 @@
 import { useSignal } from '@preact/signals';
-import { useEffect, useId, useMemo } from 'preact/hooks';
+import { useEffect, useId } from 'preact/hooks';
 import { useConsole } from '../console-context.ts';
 import { DropZone, PICTURES } from '../elements/drop-zone.tsx';
 import { FilePicture } from '../elements/file-picture.tsx';
 import { Empty, Failure, Notice } from '../elements/notice.tsx';
 import { t } from '../language/language.ts';
 import { route } from '../route.ts';
-import { readBase64 } from '../service/base64.ts';
 import { ExplainedCover } from './explained-cover.tsx';
-import { createExplanation } from './explanation.ts';
 
 /** One cover against one query: what it scores, and where that puts it. */
 export function ExplainView() {
-  const { client, settings, announce } = useConsole();
-  const explanation = useMemo(() => createExplanation(client), [client]);
+  const { states, announce } = useConsole();
+  const { explanation } = states;
   const query = useSignal('');
   const id = useSignal('');
   const picture = useSignal<File | undefined>(undefined);
@@ -35,9 +33,9 @@ export function ExplainView() {
     const text = query.value.trim();
     const file = picture.value;
     isIncomplete.value = text === '' || (file === undefined && id.value.trim() === '');
-    if (isIncomplete.value || settings.value === undefined) return;
-    const asked = file === undefined ? { id: id.value.trim() } : { picture: await readBase64(file) };
-    await explanation.ask(text, asked, settings.value);
+    if (isIncomplete.value) return;
+    const asked = file === undefined ? { id: id.value.trim() } : { picture: file };
+    await explanation.ask(text, asked);
   };
 
   return (
@@ -105,7 +103,7 @@ export function ExplainView() {
           </Empty>
         ) : null
       ) : (
-        <ExplainedCover explained={explained} picture={picture.value} />
+        <ExplainedCover explained={explained} />
       )}
     </div>
   );

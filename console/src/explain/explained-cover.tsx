@@ -7,13 +7,8 @@ import { towerSignals } from '../ranking/weigh.ts';
 import type { Hit } from '../service/types.ts';
 import type { Explained } from './explanation.ts';
 
-interface ExplainedCoverProps {
-  readonly explained: Explained;
-  readonly picture: File | undefined;
-}
-
-export function ExplainedCover({ explained, picture }: ExplainedCoverProps) {
-  const { id, place, signals, weights, score, rerankK } = explained;
+export function ExplainedCover({ explained }: { readonly explained: Explained }) {
+  const { asked, place, signals, weights, score, rerankK } = explained;
   return (
     <div class="explained">
       <section class="panel" aria-labelledby="explained-title">
@@ -22,7 +17,7 @@ export function ExplainedCover({ explained, picture }: ExplainedCoverProps) {
         </h2>
         {'rank' in place && place.stage === 'recall' ? <p>{whyNotReranked(explained)}</p> : null}
         <div class="details-head">
-          {picture !== undefined ? <FilePicture file={picture} /> : <Picture id={id ?? ''} label={id ?? ''} />}
+          {'id' in asked ? <Picture id={asked.id} label={asked.id} /> : <FilePicture file={asked.picture} />}
           <dl class="figures">
             <div>
               <dt>{t('explain.recallRank')}</dt>
@@ -68,8 +63,8 @@ const TOP = 6;
 
 /** The covers before and behind its place, or the best ones where it has none. */
 function Neighbours({ explained }: { readonly explained: Explained }) {
-  const { place, hits, id } = explained;
-  const others = hits.filter((hit) => hit.id !== id);
+  const { place, hits, asked } = explained;
+  const others = hits.filter(({ id }) => !('id' in asked) || id !== asked.id);
   const rank = 'rank' in place ? place.rank : undefined;
   const from = rank === undefined ? 0 : Math.max(0, rank - 1 - AROUND);
   const shown = others.slice(from, rank === undefined ? TOP : from + 2 * AROUND);

@@ -1,5 +1,4 @@
 import { useSignal } from '@preact/signals';
-import { useMemo } from 'preact/hooks';
 import { useConsole } from '../console-context.ts';
 import { Failure } from '../elements/notice.tsx';
 import { NumberField } from '../elements/number-field.tsx';
@@ -10,19 +9,17 @@ import { allGrades } from '../service/judgements.ts';
 import { ServiceError } from '../service/service-error.ts';
 import { GradingDesk } from './grading-desk.tsx';
 import { JudgementFiles } from './judgement-files.tsx';
-import { createJudging, type Judging } from './judging.ts';
+import type { Judging } from './judging.ts';
 
 /** Grading covers of a query set, and the files that judgements come and go in. */
 export function JudgeView() {
-  const { client } = useConsole();
-  const judging = useMemo(() => createJudging(client), [client]);
-  const written = judging.grades.value;
+  const { judging } = useConsole().states;
   return (
     <div class="view">
       <h1>{t('judge.title')}</h1>
       <p class="lead">{t('judge.intro')}</p>
       {judging.queries.value.length === 0 ? <JudgeStart judging={judging} /> : <GradingDesk judging={judging} />}
-      <JudgementFiles changed={written} />
+      <JudgementFiles written={judging.written.value} />
     </div>
   );
 }

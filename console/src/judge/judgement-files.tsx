@@ -21,8 +21,8 @@ interface Imported {
   readonly problems: readonly { readonly count: number; readonly effect: string; readonly title: string }[];
 }
 
-/** Export and import. `changed` is anything that changes when a judgement was made. */
-export function JudgementFiles({ changed }: { readonly changed: unknown }) {
+/** Export and import. `written` is how many judgements were made here, so that they are counted anew. */
+export function JudgementFiles({ written }: { readonly written: number }) {
   const { client, keys } = useConsole();
   const kept = useSignal<Kept | undefined>(undefined);
   const error = useSignal<ServiceError | undefined>(undefined);
@@ -45,7 +45,7 @@ export function JudgementFiles({ changed }: { readonly changed: unknown }) {
     // Grades are given faster than a count is worth asking for.
     const timer = setTimeout(() => void attempt(count), 500);
     return () => clearTimeout(timer);
-  }, [changed, key]);
+  }, [written, key]);
 
   const download = (format: Format): Promise<void> =>
     attempt(async () => save(await client.bytes('/judgements/export', { query: { format } }), fileName(format)));

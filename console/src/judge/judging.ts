@@ -17,6 +17,8 @@ export interface Judging {
   readonly busy: ReadonlySignal<boolean>;
   readonly error: ReadonlySignal<ServiceError | undefined>;
   readonly canUndo: ReadonlySignal<boolean>;
+  /** Grades that the service has on disk, or took back, since the page was opened. */
+  readonly written: ReadonlySignal<number>;
   start(queries: readonly string[], depth: number): Promise<void>;
   goToQuery(place: number): Promise<void>;
   goToCover(place: number): void;
@@ -44,6 +46,7 @@ export function createJudging(client: ServiceClient): Judging {
   const busy = signal(false);
   const error = signal<ServiceError | undefined>(undefined);
   const canUndo = signal(false);
+  const written = signal(0);
   const given: Given[] = [];
   let depth = 20;
   let loading = new AbortController();
@@ -98,6 +101,7 @@ export function createJudging(client: ServiceClient): Judging {
     lastWrite = writing.catch(() => {});
     try {
       await writing;
+      written.value += 1;
       error.value = undefined;
       return true;
     } catch (caught) {
@@ -124,6 +128,7 @@ export function createJudging(client: ServiceClient): Judging {
     busy,
     error,
     canUndo,
+    written,
     async start(wanted, covers) {
       queries.value = wanted;
       depth = covers;

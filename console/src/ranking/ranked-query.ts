@@ -2,7 +2,7 @@ import { type ReadonlySignal, type Signal, signal } from '@preact/signals';
 import { isAbort, type ServiceClient } from '../service/client.ts';
 import { ServiceError } from '../service/service-error.ts';
 import type { Ranking, RankRequest } from '../service/types.ts';
-import { FIRST_SETTINGS, type RankSettings, rankPath, rankRequest } from './rank-settings.ts';
+import { type RankSettings, rankPath, rankRequest } from './rank-settings.ts';
 
 /** A ranking with the request that it answers. */
 export interface Answered {
@@ -26,9 +26,9 @@ export interface RankedQuery {
 
 const PAUSE_MS = 180;
 
-export function createRankedQuery(client: ServiceClient, pauseMs = PAUSE_MS): RankedQuery {
+export function createRankedQuery(client: ServiceClient, first: RankSettings, pauseMs = PAUSE_MS): RankedQuery {
   const query = signal('');
-  const settings = signal(FIRST_SETTINGS);
+  const settings = signal(first);
   const answered = signal<Answered | undefined>(undefined);
   const error = signal<ServiceError | undefined>(undefined);
   const busy = signal(false);

@@ -1,5 +1,5 @@
 import { useComputed, useSignal } from '@preact/signals';
-import { useEffect, useMemo } from 'preact/hooks';
+import { useEffect } from 'preact/hooks';
 import { useConsole } from '../console-context.ts';
 import { formatCount, formatMs } from '../elements/format.ts';
 import { Failure } from '../elements/notice.tsx';
@@ -7,7 +7,7 @@ import { QueryField } from '../elements/query-field.tsx';
 import { SettingsPanel } from '../elements/settings-panel.tsx';
 import { useIsWide } from '../elements/use-is-wide.ts';
 import { t } from '../language/language.ts';
-import { createRankedQuery, type RankedQuery } from '../ranking/ranked-query.ts';
+import type { RankedQuery } from '../ranking/ranked-query.ts';
 import { keepInAddress, route } from '../route.ts';
 import { CurlPanel } from './curl-panel.tsx';
 import { Degraded } from './degraded.tsx';
@@ -18,8 +18,8 @@ import { Timings } from './timings.tsx';
 
 /** Search as you type, and what put each cover in its place. */
 export function SearchView() {
-  const { client, announce, keys } = useConsole();
-  const search = useMemo(() => createRankedQuery(client), [client]);
+  const { states, announce, keys } = useConsole();
+  const { search } = states;
   const chosen = useSignal<string | undefined>(undefined);
   const showsSettings = useSignal(false);
   const answered = search.answered.value;

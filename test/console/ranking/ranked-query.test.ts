@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { FIRST_SETTINGS } from '../../../console/src/ranking/rank-settings.ts';
 import { createRankedQuery } from '../../../console/src/ranking/ranked-query.ts';
 import type { CallOptions, ServiceClient } from '../../../console/src/service/client.ts';
 import { ServiceError } from '../../../console/src/service/service-error.ts';
@@ -27,7 +28,7 @@ const settle = () => new Promise((resolve) => setTimeout(resolve, 5));
 
 test('only what is still there after a pause is asked for, and the last answer stays until the next', async () => {
   const { client, calls } = openClient();
-  const ranked = createRankedQuery(client, 1);
+  const ranked = createRankedQuery(client, FIRST_SETTINGS, 1);
   for (const text of ['熊', '熊猫', '熊猫 ']) ranked.type(text);
   await settle();
   assert.deepEqual(
@@ -49,7 +50,7 @@ test('only what is still there after a pause is asked for, and the last answer s
 
 test('an answer that is overtaken is given up, even if it comes after all', async () => {
   const { client, calls } = openClient();
-  const ranked = createRankedQuery(client, 1);
+  const ranked = createRankedQuery(client, FIRST_SETTINGS, 1);
   ranked.type('slow');
   await settle();
   ranked.type('fast');
@@ -64,7 +65,7 @@ test('an answer that is overtaken is given up, even if it comes after all', asyn
 
 test('a refusal is shown beside the last answer and goes with the next one', async () => {
   const { client, calls } = openClient();
-  const ranked = createRankedQuery(client, 1);
+  const ranked = createRankedQuery(client, FIRST_SETTINGS, 1);
   ranked.type('a');
   await settle();
   calls[0]?.answer();

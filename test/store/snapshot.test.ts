@@ -1,5 +1,15 @@
 import assert from 'node:assert/strict';
-import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import test from 'node:test';
 import { isFailure } from '../../src/core/errors.ts';
@@ -146,3 +156,90 @@ test('verify tells a damaged graph from a damaged store', async (t) => {
   await assert.rejects(verifyDataDir(dataDir), (error) => isFailure(error, 'corrupt_data'));
   await assert.rejects(openSample(dataDir), (error) => isFailure(error, 'corrupt_data'));
 });
+
+test('a snapshot whose manifest means harm is refused, and leaves nothing behind', async (t) => {
+  const folder = temporaryFolder(t);
+  const index = await openSample(join(folder, 'data'));
+  await writeAll(index, COVERS.slice(0, 20));
+  const { name } = await index.snapshot();
+  await index.close();
+  const whole = join(folder, 'data', 'snapshots', name);
+  const manifest = JSON.parse(readFileSync(join(whole, 'snapshot.json'), 'utf8')) as { files: Record<string, object> };
+  const secret = join(folder, 'secret');
+  writeFileSync(secret, 'not for the data folder');
+  const files = { ...manifest.files };
+  const graph = Object.keys(files).find((file) => file.endsWith('.bin')) ?? '';
+  const harmful: [string, (snapshot: string) => void][] = [
+    ...['../secret', '/etc/passwd', 'graph/../../secret', 'graph/graph-1-a.bin/..', 'Covers.LMDB', 'a/covers.lmdb'].map(
+      (file): [string, (snapshot: string) => void] => [
+        file,
+        (snapshot) => rewrite(snapshot, { ...manifest, files: { ...files, [file]: files['covers.lmdb'] } }),
+      ],
+    ),
+    ['a later format', (snapshot) => rewrite(snapshot, { ...manifest, format: 99 })],
+    ['no format', (snapshot) => rewrite(snapshot, { files })],
+    ['no files', (snapshot) => rewrite(snapshot, { ...manifest, files: null })],
+    ['null', (snapshot) => rewrite(snapshot, null)],
+    ['a list', (snapshot) => rewrite(snapshot, [])],
+    ['no store', (snapshot) => rewrite(snapshot, { ...manifest, files: { [graph]: files[graph] } })],
+    ['half a manifest', (snapshot) => truncateSync(join(snapshot, 'snapshot.json'), 100)],
+    ['a link', (snapshot) => replaceByLink(join(snapshot, 'covers.lmdb'), secret)],
+    ['a missing file', (snapshot) => rmSync(join(snapshot, graph))],
+    ['a file cut off', (snapshot) => truncateSync(join(snapshot, graph), 10)],
+    ['a flipped bit', (snapshot) => flip(join(snapshot, 'covers.lmdb'), 5_000)],
+  ];
+  for (const [what, damage] of harmful) {
+    const snapshot = join(folder, 'snapshot');
+    cpSync(whole, snapshot, { recursive: true });
+    damage(snapshot);
+    const target = join(folder, 'target');
+    await assert.rejects(restoreSnapshot(snapshot, target), (error) => isFailure(error, 'corrupt_data'), what);
+    rmSync(snapshot, { recursive: true });
+    assert.deepEqual(readdirSync(folder).sort(), ['data', 'secret'], what);
+  }
+});
+
+test('a snapshot of another bundle is restored, and refused by who does not have that bundle', async (t) => {
+  const folder = temporaryFolder(t);
+  const index = await openSample(join(folder, 'data'));
+  await writeAll(index, COVERS.slice(0, 5));
+  const { name } = await index.snapshot();
+  await index.close();
+  const restored = join(folder, 'restored');
+  await restoreSnapshot(join(folder, 'data', 'snapshots', name), restored);
+  const other = { name: 'other', hash: 'b'.repeat(64) };
+  await assert.rejects(openSample(restored, { bundle: other }), (error) => isFailure(error, 'bundle_mismatch'));
+});
+
+test('what a killed restore left is cleared away by the next, and two at once are told apart', async (t) => {
+  const folder = temporaryFolder(t);
+  const index = await openSample(join(folder, 'data'));
+  await writeAll(index, COVERS.slice(0, 200));
+  const { name } = await index.snapshot();
+  await index.close();
+  const snapshot = join(folder, 'data', 'snapshots', name);
+  const target = join(folder, 'target');
+  mkdirSync(join(folder, '.target.restoring'));
+  writeFileSync(join(folder, '.target.restoring', 'covers.lmdb'), 'half of it');
+  const outcomes = await Promise.allSettled([restoreSnapshot(snapshot, target), restoreSnapshot(snapshot, target)]);
+  const refused = outcomes.flatMap((outcome) => (outcome.status === 'rejected' ? [outcome.reason] : []));
+  assert.equal(refused.length, 1);
+  assert.ok(isFailure(refused[0], 'data_dir_busy'));
+  assert.deepEqual(readdirSync(folder).sort(), ['data', 'target']);
+  assert.deepEqual((await verifyDataDir(target)).problems, []);
+});
+
+function rewrite(snapshot: string, manifest: unknown): void {
+  writeFileSync(join(snapshot, 'snapshot.json'), JSON.stringify(manifest));
+}
+
+function replaceByLink(file: string, to: string): void {
+  rmSync(file);
+  symlinkSync(to, file);
+}
+
+function flip(file: string, at: number): void {
+  const bytes = readFileSync(file);
+  bytes.writeUInt8(bytes.readUInt8(at) ^ 1, at);
+  writeFileSync(file, bytes);
+}

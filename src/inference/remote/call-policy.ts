@@ -3,7 +3,6 @@ import {
   CountBreaker,
   circuitBreaker,
   DelegateBackoff,
-  ExponentialBackoff,
   handleWhen,
   isBrokenCircuitError,
   retry,
@@ -32,7 +31,7 @@ export interface CallPolicy {
 /** The breaker opens when half of so many calls were faults. */
 const BREAKER_WINDOW = { threshold: 0.5, size: 20, minimumNumberOfCalls: 5 } as const;
 /** Milliseconds until an open breaker lets one call try; doubled by each that fails. */
-const BREAKER_PAUSE_MS = { initialDelay: 500, maxDelay: 8000, exponent: 2 } as const;
+const BREAKER_PAUSE_MS = { first: 500, longest: 8000 } as const;
 /** A retry waits a random part of this, so that those that failed together do not come back together. */
 const RETRY_JITTER_MS = 10;
 /** Retries are at most this share of calls; when everything fails they would only double the load. */
@@ -52,16 +51,28 @@ export function createCallPolicy({ isTransient, isFault, onBreakerChange }: Call
     retries += 1;
   });
   const breaker = circuitBreaker(handleWhen(isFault), {
-    halfOpenAfter: new ExponentialBackoff(BREAKER_PAUSE_MS),
+    // The library would measure the pause by the time of day, which may jump: it is measured below.
+    halfOpenAfter: new DelegateBackoff(() => Number.NEGATIVE_INFINITY),
     breaker: new CountBreaker(BREAKER_WINDOW),
   });
-  breaker.onStateChange(() => onBreakerChange?.(stateOf(breaker.state)));
+  let pauseMs = 0;
+  let pausedUntil = 0;
+  breaker.onStateChange(() => {
+    const state = stateOf(breaker.state);
+    if (state === 'closed') pauseMs = 0;
+    if (state === 'open') {
+      pauseMs = Math.min(BREAKER_PAUSE_MS.longest, Math.max(BREAKER_PAUSE_MS.first, 2 * pauseMs));
+      pausedUntil = performance.now() + pauseMs;
+    }
+    onBreakerChange?.(state);
+  });
   const guarded = wrap(breaker, retrying);
 
   return {
     async run(call, signal) {
       // The library would have callers wait for the one that tries; a deadline is better spent without.
-      if (stateOf(breaker.state) === 'half_open') throw openFailure();
+      const state = stateOf(breaker.state);
+      if (state === 'half_open' || (state === 'open' && performance.now() < pausedUntil)) throw openFailure();
       budget = Math.min(MAX_SAVED_RETRIES, budget + RETRY_SHARE);
       try {
         return await guarded.execute(call, signal);

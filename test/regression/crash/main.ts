@@ -17,6 +17,7 @@ const tally = await runCrashes({
   cycles: Number(values.cycles),
   seed: Number(values.seed),
   lanes: Number(values.lanes),
+  longestLifeMs: 1_500,
   onProgress: ({ cycles, lost, back, torn, faults }) =>
     process.stderr.write(`${cycles} cycles, ${lost + back + torn} records wrong, ${faults.length} faults\n`),
 });

@@ -11,6 +11,7 @@ export interface CrashOptions {
   readonly seed: number;
   /** Data folders that are worked on side by side. */
   readonly lanes: number;
+  readonly longestLifeMs: number;
   onProgress?(tally: Tally): void;
 }
 
@@ -18,7 +19,7 @@ export interface CrashOptions {
 const COVERS = 1_800;
 const PROGRESS_MS = 10_000;
 
-export async function runCrashes({ cycles, seed, lanes, onProgress }: CrashOptions): Promise<Tally> {
+export async function runCrashes({ cycles, seed, lanes, longestLifeMs, onProgress }: CrashOptions): Promise<Tally> {
   const folder = mkdtempSync(join(tmpdir(), 'coverrank-crash-'));
   const tally = createTally();
   const progress = setInterval(() => onProgress?.(tally), PROGRESS_MS);
@@ -32,6 +33,7 @@ export async function runCrashes({ cycles, seed, lanes, onProgress }: CrashOptio
           seed: seed * 100 + number,
           covers: COVERS,
           embeddingDim,
+          longestLifeMs,
         },
         tally,
       );

@@ -20,6 +20,8 @@ export interface LaneOptions {
   readonly seed: number;
   readonly covers: number;
   readonly embeddingDim: number;
+  /** Milliseconds after which a service that did not come to its step is killed like the others. */
+  readonly longestLifeMs: number;
 }
 
 /** How a cycle ends: at a step of the service or of a restore, or at any moment. */
@@ -36,8 +38,6 @@ const SERVICE_STEPS: readonly DurableStep[] = [
 ];
 const RESTORE_STEPS: readonly DurableStep[] = ['restore copied', 'restore complete'];
 const RANDOM_SHARE = 0.4;
-/** Milliseconds after which a service that did not come to its step is killed like the others. */
-const LONGEST_LIFE_MS = 1_500;
 const SHORTEST_LIFE_MS = 20;
 const VERIFY_EVERY = 4;
 const MAX_FAILED_STARTS = 20;
@@ -57,7 +57,7 @@ const FLAGS = [
 
 /** One data folder through many lives of the service, each of which ends in a kill. */
 export async function runLane(options: LaneOptions, tally: Tally): Promise<void> {
-  const { folder, cycles, seed, embeddingDim } = options;
+  const { folder, cycles, seed, embeddingDim, longestLifeMs } = options;
   const random = createRandom(seed);
   const oracle = createOracle(options.covers, embeddingDim, seed);
   const dataDir = join(folder, 'data');
@@ -80,7 +80,7 @@ export async function runLane(options: LaneOptions, tally: Tally): Promise<void>
       continue;
     }
     query ??= await embed(service.url, TEXTS[0] ?? '');
-    const work = await live(service, oracle, random, query, killAt, cycle === 0, tally);
+    const work = await live(service, oracle, random, query, killAt, { isFirst: cycle === 0, longestLifeMs }, tally);
     await afterKill(dataDir, oracle, query, work, cycle, folder, tally);
     tally.cycles += 1;
   }
@@ -111,7 +111,7 @@ async function live(
   random: Random,
   query: Query,
   killAt: DurableStep | undefined,
-  isFirst: boolean,
+  { isFirst, longestLifeMs }: { readonly isFirst: boolean; readonly longestLifeMs: number },
   tally: Tally,
 ): Promise<Work> {
   const { url, child, ended } = service;
@@ -123,7 +123,7 @@ async function live(
     // The step came while it was compared.
     if (child.signalCode === null && (await Promise.race([ended, delay(5_000)])) !== 'SIGKILL') throw error;
   }
-  const lifeMs = killAt === undefined ? SHORTEST_LIFE_MS + random() ** 2 * LONGEST_LIFE_MS : LONGEST_LIFE_MS;
+  const lifeMs = killAt === undefined ? SHORTEST_LIFE_MS + random() ** 2 * longestLifeMs : longestLifeMs;
   let step: string = killAt ?? 'at random';
   const timer = setTimeout(() => {
     step = 'at random';

@@ -30,10 +30,12 @@ export const deadlineRow: Row = {
     const covers = Math.min(COVERS, bench.settings.covers);
     const dataDir = await prepareDataFolder({ cache: bench.cache, bundle: folder, covers, withTokens: covers });
     const nextQuery = await createQueryTexts(await openBundle(folder), 6);
-    const served = await serve({ dataDir, flags: ['--model', folder] }, nextQuery);
     const parameters = { topN: 10, recallK: 100, rerankK: bench.settings.rerankK, deadlineMs: 10_000 };
-    const saturated = await served.saturated(parameters, CONNECTIONS, bench.durations.loadSeconds);
-    const ratePerSecond = saturated.rank.throughputPerSecond / 2;
+    let ratePerSecond = 0;
+    const served = await serve({ dataDir, flags: ['--model', folder] }, nextQuery, async (target) => {
+      const { rank } = await target.saturated(parameters, CONNECTIONS, bench.durations.loadSeconds);
+      ratePerSecond = rank.throughputPerSecond / 2;
+    });
     return {
       async round(number) {
         const samples: [string, Sample][] = [];

@@ -30,13 +30,7 @@ export const eventLoopRow: Row = {
     const folder = await bench.bundle('int8');
     const nextQuery = await createQueryTexts(await openBundle(folder), 4);
     const covers = (await readSampleCovers(join(packageRoot, 'index', 'samples'))).slice(0, COVERS);
-    const served = await serve({ flags: ['--model', folder] }, nextQuery);
-    try {
-      await indexCovers(served.client, covers);
-    } catch (error) {
-      await served.close();
-      throw error;
-    }
+    const served = await serve({ flags: ['--model', folder] }, nextQuery, ({ client }) => indexCovers(client, covers));
     return {
       async round() {
         const { loadSeconds } = bench.durations;

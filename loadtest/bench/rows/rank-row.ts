@@ -28,8 +28,9 @@ export const rankRow: Row = {
     bench.say(`preparing ${covers} covers`);
     const dataDir = await prepareDataFolder({ cache: bench.cache, bundle: folder, covers, withTokens: 0 });
     const nextQuery = await createQueryTexts(await openBundle(folder), 3);
-    const served = await serve({ dataDir, flags: ['--model', folder] }, nextQuery);
-    await served.alone(PARAMETERS, 3);
+    const served = await serve({ dataDir, flags: ['--model', folder] }, nextQuery, async (target) => {
+      await target.alone(PARAMETERS, 3);
+    });
     return {
       async round() {
         const { runs, loadSeconds } = bench.durations;

@@ -24,7 +24,7 @@ export function Failure({ error, retry }: { readonly error: ServiceError; readon
   return (
     <Notice kind="error">
       <p>{advice(error)}</p>
-      {retry === undefined ? null : (
+      {retry === undefined || !mayRetry(error) ? null : (
         <button type="button" class="button" onClick={retry}>
           {t('error.retry')}
         </button>
@@ -34,6 +34,11 @@ export function Failure({ error, retry }: { readonly error: ServiceError; readon
       )}
     </Notice>
   );
+}
+
+/** Whether the same call may succeed later. */
+function mayRetry({ problem }: ServiceError): boolean {
+  return problem.code === 'network' || problem.retryable === true;
 }
 
 interface EmptyProps {

@@ -3,6 +3,7 @@ export interface Problem {
   readonly code: string;
   readonly detail: string;
   readonly request_id?: string;
+  readonly retryable?: boolean;
   readonly errors?: readonly { readonly path: string; readonly message: string }[];
 }
 

@@ -3,6 +3,7 @@ import { ARCHITECTURE_NAMES, type ArchitectureName } from '../convert/architectu
 import type { PrecisionLoss, SignalLoss } from '../convert/compare-precisions.ts';
 import { type ConversionReport, type ConvertOptions, convertCheckpoint } from '../convert/convert-checkpoint.ts';
 import { describePrecisions, parsePrecisions } from '../convert/precision.ts';
+import { TOKEN_BITS } from '../convert/towers/image-tokens.ts';
 import type { BundleManifest } from '../core/bundle-format.ts';
 import { note, print, printJson } from './output.ts';
 import { type LossReport, measureLoss, REPORT_SETTINGS } from './precision-report.ts';
@@ -17,7 +18,7 @@ interface ConvertFlags {
   readonly arch: ArchitectureName | 'auto';
   readonly precision: string;
   readonly vocab?: string;
-  readonly tokenBits?: '8' | '16';
+  readonly tokenBits?: string;
   readonly poolTokens?: number;
   readonly contextLength?: number;
   readonly ocrContextLength?: number;
@@ -52,10 +53,9 @@ export function convertCommand(): Command {
       'fp32',
     )
     .addOption(
-      new Option('--token-bits <n>', 'bits of a number of the stored image tokens (default 8; R2D2: 16)').choices([
-        '8',
-        '16',
-      ]),
+      new Option('--token-bits <n>', 'bits of a number of the stored image tokens (default 10; R2D2: 16)').choices(
+        TOKEN_BITS.map(String),
+      ),
     )
     .option('--pool-tokens <n>', 'average n x n patches into one stored image token (default 1: none)', positiveInteger)
     .option(
@@ -115,7 +115,7 @@ function toOptions(checkpoint: string, flags: ConvertFlags): ConvertOptions {
     architecture: flags.arch === 'auto' ? undefined : flags.arch,
     precision: parsePrecisions(flags.precision),
     vocabulary: flags.vocab,
-    tokenBits: flags.tokenBits === undefined ? undefined : flags.tokenBits === '8' ? 8 : 16,
+    tokenBits: TOKEN_BITS.find((bits) => String(bits) === flags.tokenBits),
     poolTokens: flags.poolTokens,
     contextLength: flags.contextLength,
     ocrContextLength: flags.ocrContextLength,

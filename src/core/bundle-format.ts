@@ -105,7 +105,7 @@ export const BundleManifest = Type.Object(
     ),
     /**
      * Stored tokens of a cover that a reranker needs, and int8 values of each (W'): as many as the image tower is wide,
-     * or twice that where a second one refines the first. `pool` is the patches along each side that were averaged into
+     * and behind them up to as many again that refine them. `pool` is the patches along each side that were averaged into
      * one token; without it each patch has its own. Null where the bundle has no reranker.
      */
     tokens: Type.Union([

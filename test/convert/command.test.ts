@@ -121,7 +121,7 @@ test('the report tells apart what pooling image tokens costs, and what it saves'
       signals: Record<string, { mean: number; rank_correlation: number }>;
     };
   };
-  assert.deepEqual(report.token_bytes, { stored: 5 * 132, unpooled: 17 * 132 });
+  assert.deepEqual(report.token_bytes, { stored: 5 * 164, unpooled: 17 * 164 });
   assert.ok(report.precision_loss.text_cosine.least < 1 - 1e-8);
   assert.ok(report.pooling_loss.text_cosine.least > 1 - 1e-6);
   const { ocr_presence: presence, ocr_semantic: semantic } = report.pooling_loss.signals;

@@ -109,21 +109,7 @@ test('fp32 pictures, presence and semantic agree with the reference code', async
     tokens_int8: pick(image['tokens_int8'], pictures),
     token_scale: pick(image['token_scale'], pictures),
   });
-  assert.ok(largestDifference(floats(quantised['ocr_semantic']), wanted) < 0.03);
-});
-
-test('quantised tokens differ from the exact ones by half a step at most', async (t) => {
-  const { out } = await convertGolden(t, 'fp32');
-  const image = await (await graph(t, out, 'image')).run({ pixel_values: await goldenPixels() });
-  const [, count = 0, width = 0] = image['tokens']?.dims ?? [];
-  const tokens = floats(image['tokens']);
-  const scales = floats(image['token_scale']);
-  const values = image['tokens_int8']?.data as Int8Array;
-  assert.equal(scales.length, 9 * count);
-  tokens.forEach((token, index) => {
-    const scale = scales[Math.floor(index / width)] ?? 0;
-    assert.ok(Math.abs(token - (values[index] ?? 0) * scale) <= scale * 0.5001);
-  });
+  assert.ok(largestDifference(floats(quantised['ocr_semantic']), wanted) < 5e-3);
 });
 
 test('int8 embeddings point where the fp32 ones do', async (t) => {
@@ -175,7 +161,7 @@ test('the manifest names every file, its own hash and what the graphs computed',
   );
   assert.equal(manifest.name, 'mini');
   assert.equal(manifest.embedding_dim, 64);
-  assert.deepEqual(manifest.tokens, { count: 17, width: 128 });
+  assert.deepEqual(manifest.tokens, { count: 17, width: 160 });
   assert.deepEqual(manifest.rerank, { context_length: 20, signals: ['ocr_semantic'] });
   assert.deepEqual(manifest.signals, ['cosine', 'ocr_presence', 'ocr_semantic', 'ocr_match']);
   assert.deepEqual(dropped, ['logit_scale']);

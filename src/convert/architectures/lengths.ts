@@ -34,16 +34,22 @@ export function chooseImageSize(vision: VisionSizes, given: number | undefined):
 
 /**
  * The class token and one per patch, or per so many of them; a ResNet has no tokens that a head could read. Throws
- * `invalid_config` when more patches are to be pooled than there are.
+ * `invalid_config` when more patches are to be pooled than there are, and for bits that a token does not fill bytes with.
  */
 export function tokenShape(
   vision: VisionSizes,
   imageSize: number,
-  { tokenBits, poolTokens: pool = 1 }: PlanOptions,
+  { tokenBits, poolTokens: pool = 1 }: Pick<PlanOptions, 'tokenBits' | 'poolTokens'>,
   usualBits: TokenBits,
 ): TokenShape {
   const bits = tokenBits ?? usualBits;
   if (vision.kind !== 'vit') return { count: 0, grid: 0, pool: 1, width: vision.width, bits };
+  if (!Number.isInteger((vision.width * (bits - 8)) / 8)) {
+    throw failure(
+      'invalid_config',
+      `--token-bits ${bits} does not fit tokens of ${vision.width} numbers: use 8 or 16.`,
+    );
+  }
   const grid = imageSize / vision.patch;
   if (pool > grid) {
     throw failure('invalid_config', `--pool-tokens ${pool} is out of range: a picture has ${grid} x ${grid} patches.`);

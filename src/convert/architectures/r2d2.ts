@@ -20,7 +20,7 @@ const CONTEXT_LENGTH = 64;
 const MAX_WORD_CHARACTERS = 100;
 
 /** The joint layers take the tokens as they are, with no norm in between that would forgive coarse steps. */
-const TOKEN_BITS = 16;
+const DEFAULT_TOKEN_BITS = 16;
 
 interface Lengths {
   readonly text: number;
@@ -40,7 +40,7 @@ export function planR2d2(weights: CanonicalWeights, options: PlanOptions): Bundl
   const lengths = {
     text: chooseLength('--context-length', options.contextLength, CONTEXT_LENGTH, text.positions),
     imageSize,
-    tokens: tokenShape(vision, imageSize, options, TOKEN_BITS),
+    tokens: tokenShape(vision, imageSize, options, DEFAULT_TOKEN_BITS),
   };
   const isPrd2 = joint === null;
   return {

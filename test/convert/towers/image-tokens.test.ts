@@ -2,7 +2,10 @@ import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { defaultConfig } from '../../../src/config.ts';
+import { tokenShape } from '../../../src/convert/architectures/lengths.ts';
+import type { TokenBits } from '../../../src/convert/towers/image-tokens.ts';
 import { isFailure } from '../../../src/core/errors.ts';
+import type { Tensor, TensorMap } from '../../../src/core/ports.ts';
 import { openModel } from '../../../src/inference/model.ts';
 import { openOfflineModel } from '../../../src/inference/offline-model.ts';
 import {
@@ -13,11 +16,72 @@ import {
   goldenResnet,
   goldenTensors,
   graph,
+  largestDifference,
   temporaryFolder,
   writeCheckpoint,
   writeGoldenCheckpoint,
 } from '../golden-model.ts';
 import { golden, HEADS, pixels, writeR2d2 } from '../r2d2-model.ts';
+
+/** A stored token as its bytes say: int8 steps of the scale, and behind them what these rounded away. */
+function decoded(bytes: Int8Array, scale: number, width: number, bits: TokenBits): number[] {
+  const levels = 2 ** (bits - 8);
+  return Array.from({ length: width }, (_, column) => {
+    const whole = bytes[column] ?? Number.NaN;
+    if (bits === 8) return whole * scale;
+    if (bits === 16) return (whole + (bytes[width + column] ?? Number.NaN) / 254) * scale;
+    // The columns lie in as many blocks as a byte has places.
+    const block = (width * (bits - 8)) / 8;
+    const packed = (bytes[width + (column % block)] ?? Number.NaN) + 128;
+    const level = Math.floor(packed / levels ** Math.floor(column / block)) % levels;
+    return (whole + (level + 0.5) / levels - 0.5) * scale;
+  });
+}
+
+for (const [bits, steps] of [
+  [8, 1],
+  [10, 4],
+  [12, 16],
+  [16, 254],
+] as const) {
+  test(`tokens of ${bits} bits come back to half of 1/${steps} of a step, in the graph as by hand`, async (t) => {
+    const folder = await temporaryFolder(t);
+    await convert(await writeGoldenCheckpoint(folder), join(folder, 'bundle'), { tokenBits: bits });
+    const [image, rerank, exact] = await Promise.all(
+      ['image', 'rerank', 'rerank_float'].map((name) => graph(t, join(folder, 'bundle'), name)),
+    );
+    const features = await image?.run({ pixel_values: await goldenPixels() });
+    const { tokens, tokens_int8: stored, token_scale: scales } = features ?? {};
+    assert.ok(tokens !== undefined && scales !== undefined && stored?.data instanceof Int8Array);
+    const [pictures = 0, count = 0, width = 0] = tokens.dims;
+    const bytes = (width * bits) / 8;
+    assert.deepEqual(stored.dims, [pictures, count, bytes]);
+    const values = stored.data;
+    const back = Array.from({ length: pictures * count }, (_, token) =>
+      decoded(values.subarray(token * bytes, (token + 1) * bytes), floats(scales)[token] ?? 0, width, bits),
+    ).flat();
+    floats(tokens).forEach((value, index) => {
+      const step = (floats(scales)[Math.floor(index / width)] ?? 0) / steps;
+      assert.ok(Math.abs(value - (back[index] ?? Number.NaN)) <= 0.501 * step, `number ${index}`);
+    });
+
+    const texts: TensorMap = {
+      input_ids: { type: 'int64', dims: [1, 20], data: BigInt64Array.from({ length: 20 }, (_, id) => BigInt(id)) },
+      pair_text: { type: 'int64', dims: [pictures], data: new BigInt64Array(pictures) },
+    };
+    const scores = await rerank?.run({ ...texts, tokens_int8: stored, token_scale: scales });
+    const byHand: Tensor = { ...tokens, data: Float32Array.from(back) };
+    const expected = await exact?.run({ ...texts, tokens: byHand });
+    assert.ok(largestDifference(floats(scores?.['ocr_semantic']), [...floats(expected?.['ocr_semantic'])]) < 1e-5);
+  });
+}
+
+test('a width that does not fill bytes is refused by name', () => {
+  const vision = { kind: 'vit', width: 130, layers: 1, heads: 1, mlpWidth: 1, patch: 16, grid: 4, size: 64 } as const;
+  const shape = (tokenBits: TokenBits) => tokenShape(vision, 64, { tokenBits, poolTokens: undefined }, 8);
+  assert.throws(() => shape(10), /--token-bits 10 does not fit tokens of 130 numbers/);
+  assert.equal(shape(12).count, 17);
+});
 
 /** Patches along one side of both golden models. */
 const GRID = 4;
@@ -51,8 +115,8 @@ for (const [pool, count] of [
     const [all, pooled] = [join(folder, 'all'), join(folder, 'pooled')];
     await convert(checkpoint, all);
     const { manifest, tokenBytes } = await convert(checkpoint, pooled, { poolTokens: pool });
-    assert.deepEqual(manifest.tokens, { count, width: 128, pool });
-    assert.deepEqual(tokenBytes, { stored: count * (128 + 4), unpooled: 17 * (128 + 4) });
+    assert.deepEqual(manifest.tokens, { count, width: 160, pool });
+    assert.deepEqual(tokenBytes, { stored: count * (160 + 4), unpooled: 17 * (160 + 4) });
 
     const input = { pixel_values: await goldenPixels() };
     const exact = await (await graph(t, all, 'image')).run(input);

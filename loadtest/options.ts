@@ -53,7 +53,7 @@ export function parseOptions(
     .option('--warmup <seconds>', 'the same load before it, not counted', wholeFrom(0), 5)
     .option('--mix <weights>', 'kinds of /rank request and their weights', mix, parseMix(DEFAULT_MIX))
     .option('--index-rate <n>', 'covers indexed a second meanwhile', numberFrom(0), 0)
-    .option('--covers <n>', 'sample covers that the started service gets', wholeFrom(1), 640)
+    .option('--covers <n>', 'sample covers that the started service gets', wholeFrom(1), 800)
     .option('--top-n <n>', 'of each request', wholeFrom(1), 10)
     .option('--recall-k <n>', 'of each request', wholeFrom(1), 100)
     .option('--rerank-k <n>', 'of the reranked kinds', wholeFrom(1), 50)

@@ -75,12 +75,12 @@ test('a gate fails when metrics fell, and compare says by how much', async (t) =
 test('a bundle on pictures: predictions that evaluate to the same figures', async (t) => {
   const folder = await newFolder(t);
   const data = join(folder, 'qrels.tsv');
-  const queries = ['麦克风', '驼鹿', 'microphone'];
+  const queries = ['有趣的麦克风', '有趣的键盘', 'watch keyboard'];
   const judged = (await readFile(join(SAMPLES, 'qrels.tsv'), 'utf8'))
     .split('\n')
     .filter((row) => queries.includes(row.split('\t')[0] ?? ''));
   // A folder of its own, so that there are few pictures to encode.
-  await writeFile(data, `${judged.join('\n')}\n麦克风\tcover-0002\t0\n驼鹿\tcover-0000\t0\n`);
+  await writeFile(data, `${judged.join('\n')}\n有趣的麦克风\tcover-0002\t0\n有趣的键盘\tcover-0000\t0\n`);
   const out = join(folder, 'predictions.tsv');
   const cache = join(folder, 'cache');
   const page = join(folder, 'report.html');
@@ -90,7 +90,7 @@ test('a bundle on pictures: predictions that evaluate to the same figures', asyn
   );
   assert.equal(bundle.code, 0, bundle.stderr);
   const answer = JSON.parse(bundle.stdout);
-  assert.ok(answer['r@10.any2'] > 0.9, 'the demo bundle finds what it was trained on');
+  assert.ok(answer['r@10.any2'] > 0.9, 'the demo bundle finds what it knows');
   const html = await readFile(page, 'utf8');
   assert.ok(html.includes('data:image/webp;base64,'));
   assert.ok(html.includes('Gain over cosine alone by slice'));
@@ -101,10 +101,10 @@ test('a bundle on pictures: predictions that evaluate to the same figures', asyn
 
 test('the covers of an index: scored as the service does, those that it lacks named and left out', async (t) => {
   const folder = await newFolder(t);
-  const items = ['cover-0000', 'cover-0001', 'cover-0002'].map((id) => `${id}\t${join(SAMPLES, `${id}.webp`)}`);
+  const items = ['cover-0006', 'cover-0406', 'cover-0002'].map((id) => `${id}\t${join(SAMPLES, `${id}.webp`)}`);
   await writeFile(join(folder, 'items.tsv'), `${items.join('\n')}\n`);
   const data = join(folder, 'qrels.tsv');
-  const rows = ['麦克风\tcover-0000\t2', '麦克风\tcover-0001\t2', '麦克风\tcover-0002\t0', '麦克风\tcover-0009\t1'];
+  const rows = ['麦克风\tcover-0006\t2', '麦克风\tcover-0406\t2', '麦克风\tcover-0002\t0', '麦克风\tcover-0009\t1'];
   await writeFile(data, `${rows.join('\n')}\n`);
   const index = join(folder, 'data');
   const indexed = await coverrank('index', join(folder, 'items.tsv'), '--root', SAMPLES, '--data-dir', index);

@@ -188,7 +188,7 @@ test('a folder is indexed, resumed, searched, verified, copied and restored', as
   const restored = ['--data-dir', join(folder, 'restored')];
   assert.equal((await coverrank(['restore', path, ...restored])).code, 0);
   assert.match((await coverrank(['restore', path, ...restored])).stderr, /is not empty/);
-  const fromCopy = await coverrank(['rank', '北极熊', '--json', '--top-n', '3', ...restored]);
+  const fromCopy = await coverrank(['rank', '麦克风', '--json', '--top-n', '3', ...restored]);
   const [copied] = jsonLines(fromCopy.stdout) as (typeof answer)[];
   assert.deepEqual(copied?.results.map(scored), answer?.results.map(scored));
   // The clean second run has taken the file of rejected items away, and no run leaves its progress behind.
@@ -241,8 +241,8 @@ test('demo shows rankings of the sample covers', async (t) => {
   ]);
   assert.equal(code, 0, stderr);
   assert.match(stderr, /800 covers in /);
-  assert.match(stdout, /向日葵\n(?:.*\n){3}│ +1 │ cover-0(?:125|525) /);
-  assert.match(stdout, /│ +1 │ .*│ .*熊猫|panda/);
+  assert.match(stdout, /向日葵\n(?:.*\n){3}│ +1 │ cover-0[15]25 /);
+  assert.match(stdout, /可爱的熊猫\n(?:.*\n){3}│ +1 │ cover-0227 .*Panda Story/);
 });
 
 test('encode goes on after a picture that it cannot read, and says so', async (t) => {

@@ -120,7 +120,7 @@ test('signals are weighed into scores; one without a weight counts nothing', () 
 });
 
 test('captions: the top pairs of both directions are reranked and stand before all others', async () => {
-  const rows = ['0000#0\t麦克风', '0002#0\t驼鹿', '0004#0\tmushroom', '0006#0\tbus'];
+  const rows = ['0000#0\t汽车', '0002#0\ttrophy', '0004#0\twrench', '0006#0\t麦克风'];
   const captions = readCaptions(bytesOf(rows.map((row) => `cover-${row}`).join('\n')), 'captions');
   const cached = { model: counted(), cache: await openScoreCache(undefined, '') };
   const deps = { recall: cached, rerank: cached, pictures: await openPictureFolder(SAMPLES), signalsOf };

@@ -114,7 +114,7 @@ function parseFlags(): Flags {
     )
     .option('--seconds <n>', 'of each level; 600 to see what memory does', Number, 30)
     .option('--pause <n>', 'seconds between two levels', Number, 3)
-    .option('--covers <n>', 'sample covers that the started service gets', Number, 640)
+    .option('--covers <n>', 'sample covers that the started service gets', Number, 800)
     .option('--mix <weights>', 'kinds of /rank request and their weights', 'rerank-repeated=1,rerank-fresh=1')
     .option('--rerank-k <n>', 'of each request', Number, 50)
     .option('--deadline-ms <n>', 'of each request', Number, 500)

@@ -64,7 +64,6 @@ export const en = {
   'search.title': 'Search',
   'search.label': 'Query',
   'search.placeholder': 'What would someone search for?',
-  'search.clear': 'Clear',
   'search.examples': 'Try one of these',
   'search.emptyTitle': 'See what the ranking does',
   'search.emptyText':
@@ -75,7 +74,6 @@ export const en = {
   'search.nothing': 'No cover was found.',
   'search.results': 'Results',
   'search.summary': 'Covers: {count} · {ms} ms',
-  'search.stale': 'Updating …',
   'search.truncated': 'The query had more tokens than the model takes and was cut.',
   'search.shortcut': 'Press / to search',
 
@@ -88,7 +86,6 @@ export const en = {
   'settings.thisService': 'This one',
   'settings.weights': 'Weights',
   'settings.ownWeights': 'Weights of my own',
-  'settings.default': 'default',
   'settings.reset': 'Reset',
 
   'hit.rank': 'Rank {rank}',
@@ -102,7 +99,6 @@ export const en = {
   'hit.noPicture': 'No picture',
 
   'details.title': 'Why it stands here',
-  'details.choose': 'Choose a cover to see what put it there.',
   'details.signal': 'Signal',
   'details.value': 'Value',
   'details.weight': 'Weight',
@@ -112,7 +108,6 @@ export const en = {
   'details.recallRank': 'Recall rank',
   'details.rank': 'Rank',
   'details.attributes': 'Attributes',
-  'details.close': 'Close',
   'details.explain': 'Test it against another query',
 
   'timings.title': 'Where the time went',
@@ -226,7 +221,6 @@ export const en = {
   'explain.neighbours': 'Around its place',
   'explain.top': 'The best for this query',
   'explain.thisCover': 'This cover',
-  'explain.score': 'Score',
   'explain.needsBoth': 'Both are needed: a query, and an id or a picture.',
   'explain.working': 'Scoring …',
   'explain.picture': 'Picture: {name}',

@@ -60,7 +60,6 @@ export const zh: Readonly<Record<keyof typeof en, string>> = {
   'search.title': '搜索',
   'search.label': '查询',
   'search.placeholder': '用户会搜什么？',
-  'search.clear': '清除',
   'search.examples': '试试这些',
   'search.emptyTitle': '看看排序做了什么',
   'search.emptyText': '输入中文或英文查询，封面会随输入出现，并说明每张封面排在该位置的原因。',
@@ -70,7 +69,6 @@ export const zh: Readonly<Record<keyof typeof en, string>> = {
   'search.nothing': '没有找到封面。',
   'search.results': '结果',
   'search.summary': '{count} 张封面 · {ms} 毫秒',
-  'search.stale': '更新中…',
   'search.truncated': '查询的词元超过模型上限，已被截断。',
   'search.shortcut': '按 / 开始搜索',
 
@@ -83,7 +81,6 @@ export const zh: Readonly<Record<keyof typeof en, string>> = {
   'settings.thisService': '本服务',
   'settings.weights': '权重',
   'settings.ownWeights': '自定义权重',
-  'settings.default': '默认',
   'settings.reset': '重置',
 
   'hit.rank': '第 {rank} 名',
@@ -97,7 +94,6 @@ export const zh: Readonly<Record<keyof typeof en, string>> = {
   'hit.noPicture': '无图片',
 
   'details.title': '为何排在这里',
-  'details.choose': '选择一张封面，查看它为何排在那里。',
   'details.signal': '信号',
   'details.value': '数值',
   'details.weight': '权重',
@@ -107,7 +103,6 @@ export const zh: Readonly<Record<keyof typeof en, string>> = {
   'details.recallRank': '召回名次',
   'details.rank': '名次',
   'details.attributes': '属性',
-  'details.close': '关闭',
   'details.explain': '用另一个查询检验它',
 
   'timings.title': '时间用在哪里',
@@ -217,7 +212,6 @@ export const zh: Readonly<Record<keyof typeof en, string>> = {
   'explain.neighbours': '它附近的封面',
   'explain.top': '此查询的最佳封面',
   'explain.thisCover': '这张封面',
-  'explain.score': '得分',
   'explain.needsBoth': '两者都需要：查询，以及 id 或图片。',
   'explain.working': '打分中…',
   'explain.picture': '图片：{name}',

@@ -14,7 +14,7 @@ import { createGate } from './admission.ts';
 import type { AppConfig } from './app-services.ts';
 import { addBodyCoding } from './body-coding.ts';
 import { addBodyTimeout } from './body-timeout.ts';
-import { createBrownOut } from './brown-out.ts';
+import { type BrownOut, createBrownOut } from './brown-out.ts';
 import { answerConnectionError, ignoreExpectations } from './connection-errors.ts';
 import { addErrorHandler, sendProblem, toFailure } from './error-handler.ts';
 import type { Lifecycle } from './lifecycle.ts';
@@ -80,11 +80,15 @@ const ROUTES: readonly AddRoute[] = [
  * The HTTP application. It can listen before the lifecycle is ready: until then probes are answered and everything that
  * needs the services is refused with `unavailable`.
  */
-export async function createApp(lifecycle: Lifecycle, config: AppConfig, logger: Logger): Promise<App> {
+export async function createApp(
+  lifecycle: Lifecycle,
+  config: AppConfig,
+  logger: Logger,
+  brownOut: BrownOut = createBrownOut(),
+): Promise<App> {
   const app = newFastify(config, logger);
   ignoreExpectations(app.server);
   const gates = createGates(config);
-  const brownOut = createBrownOut();
   const telemetry = createTelemetry(app, { version: packageVersion(), gates, brownOut, lifecycle });
   const deps: RouteDeps = { lifecycle, gates, brownOut, telemetry, tasks: createTaskRegistry(), config };
 

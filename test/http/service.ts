@@ -10,6 +10,7 @@ import type { Config } from '../../src/config-schema.ts';
 import type { BundleManifest } from '../../src/core/bundle-format.ts';
 import { packageRoot } from '../../src/core/package-root.ts';
 import { createApp } from '../../src/http/app.ts';
+import type { BrownOut } from '../../src/http/brown-out.ts';
 import { createLifecycle, type Lifecycle } from '../../src/http/lifecycle.ts';
 import type { App } from '../../src/http/route.ts';
 import { readManifest } from '../../src/inference/bundle.ts';
@@ -37,13 +38,13 @@ export interface Answer {
 }
 
 /** The real service: the default model, an index of its own in a temporary folder, and the application in front. */
-export async function openService(changes: Partial<Config> = {}): Promise<TestService> {
+export async function openService(changes: Partial<Config> = {}, brownOut?: BrownOut): Promise<TestService> {
   const dataDir = await mkdtemp(join(tmpdir(), 'coverrank-http-'));
   const config = defaultConfig({ data_dir: dataDir, ...changes });
   const log = pino({ level: 'silent' });
   const services = await createServices(config, log);
   const lifecycle = createLifecycle();
-  const app = await createApp(lifecycle, config, log);
+  const app = await createApp(lifecycle, config, log, brownOut);
   lifecycle.ready(services);
   const contract = createContract(app.swagger());
 

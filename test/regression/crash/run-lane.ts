@@ -20,7 +20,7 @@ export interface LaneOptions {
   readonly seed: number;
   readonly covers: number;
   readonly embeddingDim: number;
-  /** Milliseconds after which a service that did not come to its step is killed like the others. */
+  /** Milliseconds that a service lives at most which is killed at random. One that is to come to a step gets longer. */
   readonly longestLifeMs: number;
 }
 
@@ -38,6 +38,8 @@ const SERVICE_STEPS: readonly DurableStep[] = [
 ];
 const RESTORE_STEPS: readonly DurableStep[] = ['restore copied', 'restore complete'];
 const RANDOM_SHARE = 0.4;
+/** After so many times the longest random life a service that did not come to its step is killed all the same. */
+const STEP_PATIENCE = 4;
 const SHORTEST_LIFE_MS = 20;
 const VERIFY_EVERY = 4;
 const MAX_FAILED_STARTS = 20;
@@ -46,9 +48,9 @@ const SEED_BATCH = 250;
 const TEXTS = ['猫', '红烧肉 做法', 'funny cat', '篮球比赛'];
 /** Saves and rebuilds come every few dozen writes, so that a short life holds some. */
 const FLAGS = [
-  ['--index-snapshot-every-writes', '60'],
-  ['--index-rebuild-tombstones', '150'],
-  ['--index-rebuild-share', '0.1'],
+  ['--index-snapshot-every-writes', '25'],
+  ['--index-rebuild-tombstones', '50'],
+  ['--index-rebuild-share', '0.02'],
   ['--threads-text', '1'],
   ['--threads-image', '1'],
   ['--threads-rerank', '1'],
@@ -68,7 +70,7 @@ export async function runLane(options: LaneOptions, tally: Tally): Promise<void>
     const service = await startService(
       dataDir,
       FLAGS,
-      killAt === undefined ? undefined : `${killAt}:${1 + Math.floor(random() * 3)}`,
+      killAt === undefined ? undefined : `${killAt}:${1 + Math.floor(random() ** 2 * 3)}`,
     );
     if (service.url === undefined) {
       const ended = await service.ended;
@@ -123,7 +125,8 @@ async function live(
     // The step came while it was compared.
     if (child.signalCode === null && (await Promise.race([ended, delay(5_000)])) !== 'SIGKILL') throw error;
   }
-  const lifeMs = killAt === undefined ? SHORTEST_LIFE_MS + random() ** 2 * longestLifeMs : longestLifeMs;
+  const lifeMs =
+    killAt === undefined ? SHORTEST_LIFE_MS + random() ** 2 * longestLifeMs : STEP_PATIENCE * longestLifeMs;
   let step: string = killAt ?? 'at random';
   const timer = setTimeout(() => {
     step = 'at random';

@@ -11,7 +11,9 @@ export interface Deadline {
 export function startDeadline(deadlineMs: number, caller: AbortSignal): Deadline {
   const startedAt = performance.now();
   const timeout = new AbortController();
-  const timer = setTimeout(() => timeout.abort(new DOMException('The deadline passed.', 'TimeoutError')), deadlineMs);
+  const expire = (): void => timeout.abort(new DOMException('The deadline passed.', 'TimeoutError'));
+  // Timers count whole milliseconds and would give at least one.
+  const timer = deadlineMs < 1 ? void expire() : setTimeout(expire, deadlineMs);
   return {
     signal: AbortSignal.any([timeout.signal, caller]),
     remainingMs: () => deadlineMs - (performance.now() - startedAt),

@@ -1,11 +1,12 @@
-import { mkdir, readFile, writeFile } from 'node:fs/promises';
-import { dirname, join, relative, resolve } from 'node:path';
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { packageRoot } from '../src/core/package-root.ts';
 import { createServiceClient } from './client.ts';
 import { type CoverItem, indexCovers, readSampleCovers } from './covers.ts';
 import { renderPage } from './html/page.ts';
 import { type LoadTestOptions, parseOptions } from './options.ts';
+import { formatJson, reportFile, runProgram, say, writeFiles } from './program.ts';
 import { parseQueries } from './queries.ts';
 import { REPORT_FORMAT, type Report } from './report.ts';
 import { runLoadTest } from './run.ts';
@@ -66,22 +67,9 @@ async function readReport(file: string): Promise<Report> {
 }
 
 async function writeReport(report: Report, earlier: Report | undefined, out: string | undefined): Promise<void> {
-  const stamp = report.startedAt.replaceAll(':', '-').slice(0, 19);
-  const json = resolve(out ?? join('loadtest-results', `${stamp}.json`));
+  const json = reportFile(out, '', report.startedAt);
   const page = `${json.replace(/\.json$/, '')}.html`;
-  await mkdir(dirname(json), { recursive: true });
-  await writeFile(json, `${JSON.stringify(report, null, 2)}\n`);
-  await writeFile(page, renderPage(report, earlier));
-  say(`wrote ${relative('', json)} and ${relative('', page)}`);
+  await writeFiles({ [json]: formatJson(report), [page]: renderPage(report, earlier) });
 }
 
-function say(phase: string): void {
-  process.stderr.write(`${phase}\n`);
-}
-
-try {
-  await main();
-} catch (error) {
-  say(error instanceof Error ? error.message : String(error));
-  process.exitCode = 1;
-}
+await runProgram(main);

@@ -1,6 +1,6 @@
-import { mkdir, readFile, writeFile } from 'node:fs/promises';
-import { dirname, join, relative, resolve } from 'node:path';
+import { readFile } from 'node:fs/promises';
 import { Command } from 'commander';
+import { formatJson, reportFile, runProgram, say, writeFiles } from '../program.ts';
 import { addGrowthCommand } from './growth/command.ts';
 import { addBenchOptions, benchOptions } from './options.ts';
 import { BENCH_FORMAT, type BenchReport, type BenchSettings } from './report.ts';
@@ -23,7 +23,7 @@ async function main(): Promise<void> {
   addRun(peer, 'Measures the service against FastAPI, PyTorch and hnswlib on the same weights and covers.', () =>
     peerRows(peer.opts<{ python?: string }>().python),
   );
-  addGrowthCommand(program.command('growth'), say);
+  addGrowthCommand(program.command('growth'));
   await program.parseAsync();
 }
 
@@ -50,20 +50,7 @@ async function readReport(file: string): Promise<BenchReport> {
 }
 
 async function writeReport(report: BenchReport, out: string | undefined): Promise<void> {
-  const stamp = report.startedAt.replaceAll(':', '-').slice(0, 19);
-  const file = resolve(out ?? join('loadtest-results', `bench-${stamp}.json`));
-  await mkdir(dirname(file), { recursive: true });
-  await writeFile(file, `${JSON.stringify(report, null, 2)}\n`);
-  say(`wrote ${relative('', file)}`);
+  await writeFiles({ [reportFile(out, 'bench-', report.startedAt)]: formatJson(report) });
 }
 
-function say(what: string): void {
-  process.stderr.write(`${what}\n`);
-}
-
-try {
-  await main();
-} catch (error) {
-  say(error instanceof Error ? error.message : String(error));
-  process.exitCode = 1;
-}
+await runProgram(main);

@@ -1,40 +1,26 @@
 import { escapeHtml } from '../../src/eval/report/html/escape.ts';
-import { STYLE } from '../../src/eval/report/html/style.ts';
 import { facts } from '../../src/eval/report/html/table.ts';
 import { compareReports, NOISE_NOTE } from '../compare.ts';
 import { formatMs, formatNumber, formatShare } from '../format.ts';
 import type { Report } from '../report.ts';
+import { renderDocument } from './document.ts';
 import { latencyPlot, percentilePlot, stagePlot, throughputPlot } from './plots.ts';
 import { comparisonTable, outcomesTable, stagesTable, streamsTable } from './tables.ts';
 
 /** One file with everything in it: opens from a disk, asks no network for anything. */
 export function renderPage(report: Report, earlier?: Report): string {
   const title = `coverrank load test, ${report.startedAt.replace('T', ' ').slice(0, 16)} UTC`;
-  return `<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>${escapeHtml(title)}</title>
-<style>${STYLE}</style>
-</head>
-<body>
-<main>
-<h1>${escapeHtml(title)}</h1>
-<p class="quiet">${escapeHtml(subtitle(report))}</p>
-${section('At a glance', glance(report))}
-${earlier === undefined ? '' : section('Compared with an earlier run', comparison(earlier, report))}
-${section('Latency', percentilePlot(report.rank.curve, earlier?.rank.curve) + latencyNote(report))}
-${section('Requests', streamsTable(report))}
-${section('Throughput over time', throughputPlot(report.timeline))}
-${section('Latency over time', latencyPlot(report.timeline))}
-${section('Where the time goes', stagePlot(report.kinds) + stagesTable(report.kinds))}
-${section('Outcomes', outcomesTable(report))}
-${section('Configuration', configuration(report))}
-</main>
-</body>
-</html>
-`;
+  return renderDocument(title, subtitle(report), [
+    section('At a glance', glance(report)),
+    earlier === undefined ? '' : section('Compared with an earlier run', comparison(earlier, report)),
+    section('Latency', percentilePlot(report.rank.curve, earlier?.rank.curve) + latencyNote(report)),
+    section('Requests', streamsTable(report)),
+    section('Throughput over time', throughputPlot(report.timeline)),
+    section('Latency over time', latencyPlot(report.timeline)),
+    section('Where the time goes', stagePlot(report.kinds) + stagesTable(report.kinds)),
+    section('Outcomes', outcomesTable(report)),
+    section('Configuration', configuration(report)),
+  ]);
 }
 
 function section(title: string, content: string): string {

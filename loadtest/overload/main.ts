@@ -1,15 +1,16 @@
-import { mkdir, readFile, writeFile } from 'node:fs/promises';
-import { availableParallelism } from 'node:os';
-import { dirname, join, relative, resolve } from 'node:path';
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Command } from 'commander';
 import { packageRoot } from '../../src/core/package-root.ts';
+import { defaultRankConcurrency } from '../../src/http/admission.ts';
 import { type ClientOptions, createServiceClient } from '../client.ts';
 import { runClosedLoop } from '../closed-loop.ts';
 import { indexCovers, readSampleCovers } from '../covers.ts';
 import { runIndexLoad } from '../index-load.ts';
 import { describeCommit, describeMachine } from '../machine.ts';
 import { createRequestSource, parseMix } from '../mix.ts';
+import { formatJson, reportFile, runProgram, say, writeFiles } from '../program.ts';
 import { createQuerySource, parseQueries } from '../queries.ts';
 import { createRandom } from '../random.ts';
 import { createRankRecorder } from '../recorder.ts';
@@ -22,7 +23,7 @@ const CLI = fileURLToPath(new URL('../../src/cli.js', import.meta.url));
 /** More than the service lets in or refuses at once, so that no request waits on this side. */
 const CONNECTIONS = 4096;
 /** What the service works on at once by default: at this many, its capacity is used and nothing waits at its gate. */
-const SATURATING = Math.min(64, Math.max(8, 4 * availableParallelism()));
+const SATURATING = defaultRankConcurrency();
 
 interface Flags {
   readonly url?: string;
@@ -127,8 +128,6 @@ function parseFlags(): Flags {
 
 async function writeReport(flags: Flags, results: object): Promise<void> {
   const startedAt = new Date().toISOString();
-  const name = `overload-${startedAt.replaceAll(':', '-').slice(0, 19)}.json`;
-  const file = resolve(flags.out ?? join('loadtest-results', name));
   const { key: _key, ...settings } = flags;
   const report = {
     startedAt,
@@ -137,18 +136,7 @@ async function writeReport(flags: Flags, results: object): Promise<void> {
     settings,
     ...results,
   };
-  await mkdir(dirname(file), { recursive: true });
-  await writeFile(file, `${JSON.stringify(report, null, 2)}\n`);
-  say(`wrote ${relative('', file)}`);
+  await writeFiles({ [reportFile(flags.out, 'overload-', startedAt)]: formatJson(report) });
 }
 
-function say(what: string): void {
-  process.stderr.write(`${what}\n`);
-}
-
-try {
-  await main();
-} catch (error) {
-  say(error instanceof Error ? error.message : String(error));
-  process.exitCode = 1;
-}
+await runProgram(main);

@@ -37,6 +37,26 @@ export interface ConvertOptions extends PlanOptions {
   readonly source: Readonly<Record<string, string>>;
 }
 
+/** What is converted when nothing is said: as the tensors tell, with the architecture's own weights and lengths. */
+export const CONVERT_DEFAULTS: Omit<ConvertOptions, 'checkpoint' | 'out' | 'precision'> = {
+  replace: false,
+  name: undefined,
+  architecture: undefined,
+  vocabulary: undefined,
+  tokenBits: undefined,
+  poolTokens: undefined,
+  contextLength: undefined,
+  ocrContextLength: undefined,
+  imageSize: undefined,
+  visionHeads: undefined,
+  textHeads: undefined,
+  visionModel: undefined,
+  textModel: undefined,
+  decoding: 'viewer',
+  fusion: undefined,
+  source: {},
+};
+
 export interface ConvertDeps {
   /** Opens a graph that was just written, to record what it computes. */
   readonly openGraph: OpenGraph;

@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os';
 import { abortFailure } from '../core/abort.ts';
 import { failure } from '../core/errors.ts';
 
@@ -32,6 +33,14 @@ export interface GateOptions {
   readonly maxWaitMs?: number;
   /** A gate that goes first: while requests wait there, this one starts new work only if it has none running. */
   readonly yieldsTo?: Gate;
+}
+
+/**
+ * Rankings that are worked on at once: enough to fill batches. More would wait inside the models, where nobody sees how
+ * long, instead of at the gate.
+ */
+export function defaultRankConcurrency(): number {
+  return Math.min(64, Math.max(8, 4 * availableParallelism()));
 }
 
 /** Share of the newest service time in the running mean that waits are estimated from. */

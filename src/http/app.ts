@@ -1,5 +1,4 @@
 import { readFileSync } from 'node:fs';
-import os from 'node:os';
 import { join } from 'node:path';
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
 import Fastify, { type FastifyBaseLogger, LogController } from 'fastify';
@@ -10,7 +9,7 @@ import { addAuthentication } from './access/auth.ts';
 import { addBrowserPolicy } from './access/browser-policy.ts';
 import { createKeyRing } from './access/key-ring.ts';
 import { addRateLimit } from './access/rate-limit.ts';
-import { createGate } from './admission.ts';
+import { createGate, defaultRankConcurrency } from './admission.ts';
 import type { AppConfig } from './app-services.ts';
 import { addBodyCoding } from './body-coding.ts';
 import { addBodyTimeout } from './body-timeout.ts';
@@ -150,7 +149,10 @@ function newFastify(config: AppConfig, logger: FastifyBaseLogger): App {
 }
 
 function createGates({ limits }: AppConfig): RouteDeps['gates'] {
-  const rank = createGate({ concurrency: limits.rank_concurrency || rankConcurrency(), queue: limits.rank_queue });
+  const rank = createGate({
+    concurrency: limits.rank_concurrency || defaultRankConcurrency(),
+    queue: limits.rank_queue,
+  });
   const index = createGate({
     concurrency: limits.index_concurrency,
     queue: limits.index_queue,
@@ -158,11 +160,6 @@ function createGates({ limits }: AppConfig): RouteDeps['gates'] {
     yieldsTo: rank,
   });
   return { rank, index };
-}
-
-/** Enough to fill batches. More would wait inside the models, where nobody sees how long, instead of at the gate. */
-function rankConcurrency(): number {
-  return Math.min(64, Math.max(8, 4 * os.availableParallelism()));
 }
 
 function packageVersion(): string {

@@ -5,7 +5,12 @@ import type { TestContext } from 'node:test';
 import { gunzipSync } from 'node:zlib';
 import { parseNpy } from '../../src/cli/npy.ts';
 import { openCheckpoint } from '../../src/convert/checkpoint/open-checkpoint.ts';
-import { type ConversionReport, type ConvertOptions, convertCheckpoint } from '../../src/convert/convert-checkpoint.ts';
+import {
+  CONVERT_DEFAULTS,
+  type ConversionReport,
+  type ConvertOptions,
+  convertCheckpoint,
+} from '../../src/convert/convert-checkpoint.ts';
 import { type GraphPrecision, type Precisions, samePrecision } from '../../src/convert/precision.ts';
 import { packageRoot } from '../../src/core/package-root.ts';
 import type { GraphSession, OpenGraph, Tensor } from '../../src/core/ports.ts';
@@ -94,24 +99,9 @@ export function convert(
 ): Promise<ConversionReport> {
   const { precision = 'fp32' } = changes;
   const options: ConvertOptions = {
+    ...CONVERT_DEFAULTS,
     checkpoint,
     out,
-    replace: false,
-    name: undefined,
-    architecture: undefined,
-    vocabulary: undefined,
-    tokenBits: undefined,
-    poolTokens: undefined,
-    contextLength: undefined,
-    ocrContextLength: undefined,
-    imageSize: undefined,
-    visionHeads: undefined,
-    textHeads: undefined,
-    visionModel: undefined,
-    textModel: undefined,
-    decoding: 'viewer',
-    fusion: undefined,
-    source: {},
     ...changes,
     precision: typeof precision === 'string' ? samePrecision(precision) : precision,
   };

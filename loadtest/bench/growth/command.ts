@@ -1,8 +1,7 @@
-import { mkdir, writeFile } from 'node:fs/promises';
-import { dirname, join, relative, resolve } from 'node:path';
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { packageRoot } from '../../../src/core/package-root.ts';
 import { describeCommit } from '../../machine.ts';
+import { formatJson, reportFile, say, writeFiles } from '../../program.ts';
 import { describeBenchMachine, machineWarnings } from '../machine.ts';
 import { wholeFrom } from '../options.ts';
 import { prepareBundle } from '../prepared/bundles.ts';
@@ -30,7 +29,7 @@ interface Flags {
 const REQUEST_COVERS = 2_000;
 
 /** `npm run bench -- growth` */
-export function addGrowthCommand(command: Command, say: (what: string) => void): void {
+export function addGrowthCommand(command: Command): void {
   command
     .description('Measures what more covers, pairs, characters and connections cost; writes JSON, a page and a table.')
     .option('--covers <list>', 'covers in the index', counts, [1_000, 10_000, 100_000, 1_000_000])
@@ -45,19 +44,18 @@ export function addGrowthCommand(command: Command, say: (what: string) => void):
     .option('--table <file>', 'tables in Markdown, such as docs/sizing-measured.md')
     .action(async () => {
       const flags = command.opts<Flags>();
-      const report = await runGrowth(flags, say);
-      const stamp = report.startedAt.replaceAll(':', '-').slice(0, 19);
-      const json = resolve(flags.out ?? join('loadtest-results', `growth-${stamp}.json`));
-      await mkdir(dirname(json), { recursive: true });
-      await writeFile(json, `${JSON.stringify(report, null, 2)}\n`);
-      await writeFile(`${json.replace(/\.json$/, '')}.html`, renderGrowthPage(report));
-      if (flags.table !== undefined) await writeFile(flags.table, growthTables(report));
+      const report = await runGrowth(flags);
       process.stdout.write(growthTables(report));
-      say(`wrote ${relative('', json)}`);
+      const json = reportFile(flags.out, 'growth-', report.startedAt);
+      await writeFiles({
+        [json]: formatJson(report),
+        [`${json.replace(/\.json$/, '')}.html`]: renderGrowthPage(report),
+        ...(flags.table === undefined ? {} : { [flags.table]: growthTables(report) }),
+      });
     });
 }
 
-async function runGrowth(flags: Flags, say: (what: string) => void): Promise<GrowthReport> {
+async function runGrowth(flags: Flags): Promise<GrowthReport> {
   const { size, quick, rounds, cache, ...steps } = flags;
   const startedAt = new Date().toISOString();
   const machine = await describeBenchMachine();

@@ -1,8 +1,7 @@
 import { type Axis, lineChart, PLOT, type Series } from '../../../src/eval/report/html/chart.ts';
-import { escapeHtml } from '../../../src/eval/report/html/escape.ts';
 import { logScale, logTicks } from '../../../src/eval/report/html/scale.ts';
-import { STYLE } from '../../../src/eval/report/html/style.ts';
 import { formatNumber } from '../../format.ts';
+import { renderDocument } from '../../html/document.ts';
 import { GROWTH_AXES, type GrowthAxis, type GrowthPoint, type GrowthReport } from './report.ts';
 
 export const AXIS_TITLES: Readonly<Record<GrowthAxis, string>> = {
@@ -21,23 +20,7 @@ export function renderGrowthPage(report: GrowthReport): string {
     return points.length < 2 ? [] : [`<section><h2>${AXIS_TITLES[axis]}</h2>${charts(axis, points)}</section>`];
   });
   const about = `${machine.cpu}, ${machine.cores} cores, ${machine.memoryGiB} GiB, Node ${machine.node}, ONNX Runtime ${machine.onnxruntime}, model ${model}`;
-  return `<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>${escapeHtml(title)}</title>
-<style>${STYLE}</style>
-</head>
-<body>
-<main>
-<h1>${escapeHtml(title)}</h1>
-<p class="quiet">${escapeHtml([about, ...warnings].join('. '))}</p>
-${sections.join('\n')}
-</main>
-</body>
-</html>
-`;
+  return renderDocument(title, [about, ...warnings].join('. '), sections);
 }
 
 /** Figures of one unit share a chart. */

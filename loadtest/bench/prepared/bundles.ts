@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { convertCheckpoint } from '../../../src/convert/convert-checkpoint.ts';
+import { CONVERT_DEFAULTS, convertCheckpoint } from '../../../src/convert/convert-checkpoint.ts';
 import { type GraphPrecision, samePrecision } from '../../../src/convert/precision.ts';
 import { openGraph } from '../../../src/services.ts';
 import { preparedOnce } from './cache.ts';
@@ -18,24 +18,11 @@ export async function prepareBundle(cache: string, size: ModelSize, precision: G
     const checkpoint = await prepareCheckpoint(cache, size);
     await convertCheckpoint(
       {
+        ...CONVERT_DEFAULTS,
         checkpoint,
         out,
         name,
-        replace: false,
         precision: samePrecision(precision),
-        architecture: undefined,
-        vocabulary: undefined,
-        tokenBits: undefined,
-        poolTokens: undefined,
-        contextLength: undefined,
-        ocrContextLength: undefined,
-        imageSize: undefined,
-        visionHeads: undefined,
-        textHeads: undefined,
-        visionModel: undefined,
-        textModel: undefined,
-        decoding: 'viewer',
-        fusion: undefined,
         source: { origin: 'random weights' },
       },
       { openGraph },

@@ -50,10 +50,11 @@ export interface CrossEncoder {
   /** Names of the signals that `score` adds to a cover's own. */
   readonly signals: readonly string[];
   prepare(text: string): PreparedQuery;
-  /** Pairs that one call should hold at most. */
-  readonly chunkSize: number;
-  /** Milliseconds that a chunk of `pairs` is expected to take now, queueing included. */
-  estimateMs(pairs: number): number;
+  /**
+   * How many of `pairs` pairs the next call should hold, so that it is answered within `remainingMs`, queueing included;
+   * 0 when not even one would be.
+   */
+  fittingPairs(pairs: number, remainingMs: number): number;
   /**
    * One Signals per image, in order. Cancelled work is dropped before it costs. Calls under one signal are one caller's:
    * callers are served side by side, whatever each of them wants.

@@ -1,9 +1,11 @@
 import type { BundleManifest } from '../core/bundle-format.ts';
 import { failure } from '../core/errors.ts';
-import type { CrossEncoder, Tensor, TensorMap } from '../core/ports.ts';
+import type { CrossEncoder, PreparedQuery, Tensor, TensorMap } from '../core/ports.ts';
 import type { ImageTokens, ModelRef, Signals } from '../core/types.ts';
+import { evenPortion, halvedUntil } from './chunk-size.ts';
 import type { ModelPart } from './model-part.ts';
 import { createPairQueue, type PairSlice } from './pair-queue.ts';
+import { createRunCost } from './run-cost.ts';
 import { padTexts } from './text-encoder.ts';
 import type { Tokenizer } from './tokenizer.ts';
 
@@ -23,77 +25,121 @@ export interface LocalCrossEncoder extends CrossEncoder {
   warmUp(): Promise<void>;
 }
 
-/** A chunk should take about this long, so that queries take turns and a deadline is missed by little. */
-const CHUNK_TARGET_MS = 15;
-const MIN_CHUNK = 4;
+/**
+ * A run takes about this long: long enough that what surrounds it weighs little, short enough that a query whose deadline
+ * is near gets its turn.
+ */
+const RUN_TARGET_MS = 60;
+/** A run may take longer where what it costs beside its pairs would else be more than this share of it. */
+const RUN_SHARE = 0.1;
+/** A chunk takes at most this share of what is left of its deadline, so that a run slower than thought costs little… */
+const CHUNK_SHARE = 1 / 3;
+/** …unless it is as small as this, and pairs in smaller ones would cost more each. */
+const SMALL_CHUNK_MS = 15;
+const SMALL_CHUNK = 4;
+const LENT = ['tokens_int8', 'token_scale'];
 const WARM_UP_PAIRS = 16;
-/** Weight of the newest run in the running mean of milliseconds per pair. */
-const COST_SMOOTHING = 0.2;
+const WARM_UP_RUNS = 2;
 
 /** The bundle's own reranker in a worker thread; pairs of several queries share a run under the pair budget. */
 export function createCrossEncoder(deps: CrossEncoderDeps): LocalCrossEncoder {
   const { manifest, tokenizer } = deps;
   const { rerank, tokens } = manifest;
   if (rerank === null || tokens === null) throw failure('invalid_bundle', 'The bundle has no reranker.');
-  let pairMs: number | undefined;
+  const { signals, context_length: contextLength } = rerank;
+  const blank: ImageTokens = {
+    values: new Int8Array(tokens.count * tokens.width),
+    scales: new Float32Array(tokens.count),
+  };
+  const cost = createRunCost();
+  let space: TokenSpace = {};
 
   const queue = createPairQueue({
     name: 'cross-encoder',
     maxQueued: deps.maxQueued,
     maxInFlight: 1,
-    batchPairs: () => deps.maxBatchPairs,
+    batchPairs: runPairs,
     run: async ({ slices, pairs }) => {
       const startedAt = performance.now();
-      const inputs = rerankInputs(slices, manifest);
+      const inputs = rerankInputs(slices, manifest, space);
       const transfer = Object.values(inputs).map((tensor) => tensor.data.buffer as ArrayBuffer);
-      const outputs = await deps.part.call('run', { graph: 'rerank', inputs }, transfer);
-      const measured = (performance.now() - startedAt) / pairs;
-      pairMs = pairMs === undefined ? measured : pairMs + COST_SMOOTHING * (measured - pairMs);
-      return signalsOf(outputs, rerank.signals, pairs);
+      space = {};
+      const outputs = await deps.part.call('run', { graph: 'rerank', inputs, lent: LENT }, transfer);
+      space = { values: outputs['tokens_int8']?.data.buffer, scales: outputs['token_scale']?.data.buffer };
+      cost.learn(pairs, performance.now() - startedAt);
+      return signalsOf(outputs, signals, pairs);
     },
   });
 
+  function prepare(text: string): PreparedQuery {
+    return { tokenIds: tokenizer.tokenizeTo(text, contextLength).ids };
+  }
+
+  function runPairs(): number {
+    return cost.isKnown ? Math.min(deps.maxBatchPairs, cost.pairsFor(RUN_TARGET_MS, RUN_SHARE)) : deps.maxBatchPairs;
+  }
+
+  /** Until `pairs` more are through. */
+  function estimateMs(pairs: number): number {
+    return cost.of(queue.running().pairs + queue.ahead(pairs) + pairs);
+  }
+
+  /** The shortest of some runs of blank pairs, in milliseconds. The first pays for memory and does not count. */
+  async function timeRuns(pairs: number): Promise<number> {
+    const images = new Array<ImageTokens>(pairs).fill(blank);
+    const query = prepare('');
+    let shortest = Number.POSITIVE_INFINITY;
+    for (let run = 0; run <= WARM_UP_RUNS; run++) {
+      const startedAt = performance.now();
+      await queue.submit({ query, images, signal: new AbortController().signal, deadlineAt: Number.POSITIVE_INFINITY });
+      if (run > 0) shortest = Math.min(shortest, performance.now() - startedAt);
+    }
+    return shortest;
+  }
+
   return {
     model: deps.model,
-    signals: rerank.signals,
-    prepare: (text) => ({ tokenIds: tokenizer.tokenizeTo(text, rerank.context_length).ids }),
-    get chunkSize() {
-      if (pairMs === undefined) return MIN_CHUNK;
-      // A pair that takes longer alone goes alone: a deadline of a few pairs would else hold no chunk at all.
-      if (pairMs > CHUNK_TARGET_MS) return 1;
-      const pairs = 2 ** Math.floor(Math.log2(CHUNK_TARGET_MS / pairMs));
-      return Math.max(MIN_CHUNK, Math.min(deps.maxBatchPairs, pairs));
+    signals,
+    prepare,
+    fittingPairs(pairs, remainingMs) {
+      const most = Math.min(pairs, runPairs());
+      const quickMs = Math.max(SMALL_CHUNK_MS, remainingMs * CHUNK_SHARE);
+      const size = halvedUntil((size) => size <= SMALL_CHUNK || cost.of(size) <= quickMs, most);
+      const fitting = halvedUntil((size) => estimateMs(size) <= remainingMs, size);
+      return fitting === 0 ? 0 : evenPortion(pairs, fitting);
     },
-    estimateMs: (pairs) => (queue.running().pairs + queue.ahead(pairs) + pairs) * (pairMs ?? 0),
     async warmUp() {
-      const blank: ImageTokens = {
-        values: new Int8Array(tokens.count * tokens.width),
-        scales: new Float32Array(tokens.count),
-      };
-      const images = new Array<ImageTokens>(WARM_UP_PAIRS).fill(blank);
-      // The first run pays for memory and is no measure.
-      for (let run = 0; run < 2; run++) {
-        pairMs = undefined;
-        await this.score(this.prepare(''), images, new AbortController().signal);
-      }
+      const oneMs = await timeRuns(1);
+      const pairs = Math.min(WARM_UP_PAIRS, deps.maxBatchPairs, Math.floor(RUN_TARGET_MS / oneMs));
+      if (pairs > 1) cost.calibrate(oneMs, pairs, await timeRuns(pairs));
     },
     score: (query, images, signal, { remainingMs = Number.POSITIVE_INFINITY } = {}) =>
       queue.submit({ query, images, signal, deadlineAt: performance.now() + remainingMs }),
   };
 }
 
+/** Memory of an earlier run's tokens: megabytes that the system would else have to find anew for every run. */
+interface TokenSpace {
+  readonly values?: ArrayBufferLike | undefined;
+  readonly scales?: ArrayBufferLike | undefined;
+}
+
 /**
  * The rerank graph's inputs (see the bundle format): T different texts, P pairs with the number of their text, and the P
- * covers' tokens one after the other.
+ * covers' tokens one after the other, in `space` where that is large enough.
  */
-export function rerankInputs(slices: readonly PairSlice[], manifest: BundleManifest): TensorMap {
+export function rerankInputs(
+  slices: readonly PairSlice[],
+  manifest: BundleManifest,
+  space: TokenSpace = {},
+): TensorMap {
   const { count = 0, width = 0 } = manifest.tokens ?? {};
   const pairs = slices.reduce((sum, { images }) => sum + images.length, 0);
   const distinct = new Map(slices.map(({ query }) => [query.tokenIds.join(' '), query.tokenIds]));
   const texts = [...distinct.keys()];
   const pairText = new BigInt64Array(pairs);
-  const values = new Int8Array(pairs * count * width);
-  const scales = new Float32Array(pairs * count);
+  const values = new Int8Array(roomFor(pairs * count * width, space.values), 0, pairs * count * width);
+  const scales = new Float32Array(roomFor(4 * pairs * count, space.scales), 0, pairs * count);
   let pair = 0;
   for (const { query, images } of slices) {
     const text = BigInt(texts.indexOf(query.tokenIds.join(' ')));
@@ -110,6 +156,10 @@ export function rerankInputs(slices: readonly PairSlice[], manifest: BundleManif
     tokens_int8: { type: 'int8', dims: [pairs, count, width], data: values },
     token_scale: { type: 'float32', dims: [pairs, count], data: scales },
   };
+}
+
+function roomFor(bytes: number, space: ArrayBufferLike | undefined): ArrayBufferLike {
+  return space !== undefined && space.byteLength >= bytes ? space : new ArrayBuffer(bytes);
 }
 
 /** Texts padded to their longest and masked where the graph takes a mask, otherwise padded as it was trained with. */

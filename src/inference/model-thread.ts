@@ -18,6 +18,8 @@ export interface RunRequest {
   readonly graph: string;
   readonly inputs: TensorMap;
   readonly outputs?: readonly string[];
+  /** Inputs that come back with the outputs, so that the caller can use their memory again. */
+  readonly lent?: readonly string[];
 }
 
 /** A decoded picture: RGB, row by row, [height, width, 3]. */
@@ -60,8 +62,11 @@ await serveThread<ModelThreadData>(async ({ graphs, threads, device, background 
   }
 
   return {
-    async run({ graph: name, inputs, outputs }: RunRequest) {
-      return movedTensors(await graph(name).run(inputs, outputs));
+    async run({ graph: name, inputs, outputs, lent = [] }: RunRequest) {
+      const computed = movedTensors(await graph(name).run(inputs, outputs));
+      const returned = Object.fromEntries(Object.entries(inputs).filter(([input]) => lent.includes(input)));
+      const buffers = Object.values(returned).map(({ data }) => data.buffer as ArrayBuffer);
+      return moved({ ...computed.value, ...returned }, [...computed.transfer, ...buffers]);
     },
     async encodeImages({ images, outputs }: { images: readonly RgbImage[]; outputs: readonly string[] }) {
       return movedTensors(await graph('image').run({ pixel_values: await pixelValues(images) }, outputs));

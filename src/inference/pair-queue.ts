@@ -2,6 +2,7 @@ import { abortFailure } from '../core/abort.ts';
 import { failure } from '../core/errors.ts';
 import type { PreparedQuery } from '../core/ports.ts';
 import type { ImageTokens, Signals, TraceContext } from '../core/types.ts';
+import { evenPortion } from './chunk-size.ts';
 
 /** Pairs of one query that are asked for together. */
 export interface PairJob {
@@ -160,8 +161,7 @@ export function createPairQueue(options: PairQueueOptions): PairQueue {
     }
     tidy();
     const left = callers.reduce((sum, { jobs }) => sum + pairsLeft(jobs), 0);
-    // As many batches as it takes anyway, of nearly equal size.
-    const size = left === 0 ? 0 : Math.ceil(left / Math.ceil(left / options.batchPairs()));
+    const size = evenPortion(left, options.batchPairs());
     const firsts = new Map<Waiting, number>();
     const take = (jobs: readonly Waiting[], most: number): number => {
       let room = most;

@@ -4,6 +4,7 @@ import { failure, isFailure } from '../core/errors.ts';
 import type { CrossEncoder } from '../core/ports.ts';
 import { servedModelName } from '../core/served-model.ts';
 import type { ImageTokens, ModelRef, Signals } from '../core/types.ts';
+import { evenPortion, halvedUntil } from './chunk-size.ts';
 import { createPairQueue, type PairBatch } from './pair-queue.ts';
 import { findServedModel } from './remote/ask-server.ts';
 import { type BreakerState, createCallPolicy } from './remote/call-policy.ts';
@@ -204,19 +205,20 @@ function createRemote(
     run: makeCall,
   });
 
+  /** A server that is not there yet takes no time to say so. */
+  function estimateMs(pairs: number): number {
+    if (watch.served === undefined) return 0;
+    const needed = Math.ceil((queue.ahead(pairs) + pairs) / pairsPerCall());
+    const rounds = Math.ceil((queue.running().batches + needed) / maxInFlight);
+    return rounds * latency.of(evenPortion(pairs, pairsPerCall()));
+  }
+
   return {
     model: options.model,
     signals: manifest.rerank?.signals ?? [],
     prepare: (text) => ({ tokenIds: tokenizer.tokenizeTo(text, contextLength).ids }),
-    get chunkSize() {
-      return CALLS_PER_CHUNK * pairsPerCall();
-    },
-    estimateMs(pairs) {
-      if (watch.served === undefined) return 0;
-      const needed = Math.ceil((queue.ahead(pairs) + pairs) / pairsPerCall());
-      const rounds = Math.ceil((queue.running().batches + needed) / maxInFlight);
-      return rounds * latency.of(Math.ceil(pairs / Math.ceil(pairs / pairsPerCall())));
-    },
+    fittingPairs: (pairs, remainingMs) =>
+      halvedUntil((size) => estimateMs(size) <= remainingMs, Math.min(pairs, CALLS_PER_CHUNK * pairsPerCall())),
     score: (query, images, signal, { remainingMs = Number.POSITIVE_INFINITY, trace } = {}) =>
       queue.submit({ query, images, signal, deadlineAt: performance.now() + remainingMs, trace }),
     status: () => ({

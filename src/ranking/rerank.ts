@@ -20,53 +20,61 @@ export interface Reranked {
   readonly degraded: Degradation | undefined;
 }
 
+interface Scored {
+  readonly id: string;
+  readonly signals: Signals;
+}
+
 /** Kept back of the deadline for fusing and for writing the answer. */
 const FINISH_MS = 2;
 
 /**
  * Scores covers chunk by chunk in recall order until all that the load leaves room for are done or what is left of the
- * deadline cannot hold another chunk. A chunk that fails or comes too late ends the work; what was scored before it
- * stands, and `degraded` says why.
+ * deadline cannot hold another chunk. While a chunk is scored, the tokens of the next are read and it waits its turn. A
+ * chunk that fails or comes too late ends the work; what was scored before it stands, and `degraded` says why.
  */
 export async function rerank(job: RerankJob, crossEncoder: CrossEncoder, index: CoverIndex): Promise<Reranked> {
   const { ids: wanted, share = 1, deadline, trace } = job;
   const ids = wanted.slice(0, Math.ceil(wanted.length * share));
-  const signals = new Map<string, Signals>();
-  const stopped = (reason: DegradationReason): Reranked => ({
-    signals,
-    degraded: { stage: 'rerank', reason, reranked: signals.size, wanted: wanted.length },
-  });
-
   const query = crossEncoder.prepare(job.query);
-  for (let next = 0; next < ids.length; ) {
-    const size = fittingChunk(ids.length - next, crossEncoder, deadline.remainingMs() - FINISH_MS);
-    if (size === 0) return stopped('deadline_exceeded');
-    const chunk = ids.slice(next, next + size);
+  const signals = new Map<string, Signals>();
+  const over = new AbortController();
+  const signal = AbortSignal.any([deadline.signal, over.signal]);
+  let next = 0;
+
+  function scoreNext(): Promise<readonly Scored[]> | undefined {
+    const remainingMs = deadline.remainingMs() - FINISH_MS;
+    const size = remainingMs > 0 ? crossEncoder.fittingPairs(ids.length - next, remainingMs) : 0;
+    if (size === 0) return undefined;
+    const covers = withTokens(ids.slice(next, next + size), index);
     next += size;
+    const tokens = covers.map((cover) => cover.tokens);
+    const scoring = crossEncoder
+      .score(query, tokens, signal, { remainingMs, trace })
+      .then((scores) => covers.map(({ id }, position) => ({ id, signals: scores[position] ?? {} })));
+    return untilAborted(scoring, signal);
+  }
+
+  function stopped(reason: DegradationReason): Reranked {
+    return { signals, degraded: { stage: 'rerank', reason, reranked: signals.size, wanted: wanted.length } };
+  }
+
+  let scoring = scoreNext();
+  while (scoring !== undefined) {
+    const following = scoreNext();
+    // Nobody may be there to hear of it when it fails: it is of no use once one before it has failed.
+    following?.catch(() => {});
     try {
-      const covers = withTokens(chunk, index);
-      if (covers.length === 0) continue;
-      const tokens = covers.map((cover) => cover.tokens);
-      const remainingMs = deadline.remainingMs() - FINISH_MS;
-      const scoring = crossEncoder.score(query, tokens, deadline.signal, { remainingMs, trace });
-      const scores = await untilAborted(scoring, deadline.signal);
-      covers.forEach(({ id }, position) => {
-        signals.set(id, scores[position] ?? {});
-      });
+      for (const scored of await scoring) signals.set(scored.id, scored.signals);
     } catch (error) {
+      over.abort();
       if (isFailure(error, 'cancelled')) throw error;
       return stopped(reasonOf(error));
     }
+    scoring = following ?? scoreNext();
   }
+  if (next < ids.length) return stopped('deadline_exceeded');
   return ids.length < wanted.length ? stopped('overloaded') : { signals, degraded: undefined };
-}
-
-/** The largest chunk that is expected to finish in time; 0 when not even one pair is. */
-function fittingChunk(left: number, crossEncoder: CrossEncoder, remainingMs: number): number {
-  if (remainingMs <= 0) return 0;
-  let size = Math.min(left, crossEncoder.chunkSize);
-  while (size > 0 && crossEncoder.estimateMs(size) > remainingMs) size = Math.floor(size / 2);
-  return size;
 }
 
 /** A cover that was deleted or re-indexed since recall may have no tokens any more. */

@@ -112,13 +112,33 @@ test('a text that several ask for goes through the text tower once', async (t) =
   assert.deepEqual(first, second);
 });
 
+/** The shortest time that it expects `pairs` to be done in, to a thousandth. */
+function neededMs(encoder: CrossEncoder, pairs: number): number {
+  let [tooShort, enough] = [0, 60_000];
+  while (enough - tooShort > enough / 1000) {
+    const middle = (tooShort + enough) / 2;
+    if (encoder.fittingPairs(pairs, middle) === pairs) enough = middle;
+    else tooShort = middle;
+  }
+  return enough;
+}
+
+test('a chunk is no larger than what is left of the deadline can hold', async (t) => {
+  const { encoder } = gated(t, 256);
+  await encoder.score(encoder.prepare('猫'), images(16), caller());
+  const pairMs = neededMs(encoder, 4) / 4;
+  const few = encoder.fittingPairs(100, 3.5 * pairMs);
+  assert.ok(few >= 1 && few <= 3, `${few} pairs`);
+  assert.equal(encoder.fittingPairs(100, 0.9 * pairMs), 0);
+});
+
 test('a query behind a long one is expected to wait for its fair share alone', async (t) => {
   const { encoder } = gated(t, 16);
   await encoder.score(encoder.prepare('猫'), images(16), caller());
-  const idle = encoder.estimateMs(4);
+  const idle = neededMs(encoder, 4);
   const long = encoder.score(encoder.prepare('红烧肉'), images(400), caller());
-  const busy = encoder.estimateMs(4);
+  const busy = neededMs(encoder, 4);
   // A run of sixteen pairs that is under way, four of the long query, and its own.
-  assert.ok(Math.abs(busy / idle - (16 + 4 + 4) / 4) < 1e-6, `${idle} ms, then ${busy} ms`);
+  assert.ok(Math.abs(busy / idle - (16 + 4 + 4) / 4) < 0.01, `${idle} ms, then ${busy} ms`);
   await long;
 });

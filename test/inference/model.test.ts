@@ -81,8 +81,8 @@ test('chunks of several queries in one run score as each does alone', async () =
       assert.ok(Math.abs((signals['ocr_semantic'] ?? 9) - company) < 1e-5);
     });
   }
-  assert.ok(encoder.estimateMs(10) > 0);
-  assert.ok(encoder.chunkSize >= 4);
+  assert.equal(encoder.fittingPairs(10, 60_000), 10);
+  assert.equal(encoder.fittingPairs(10, 1e-6), 0);
 });
 
 test('a batch of pictures gives what each gives alone', async () => {

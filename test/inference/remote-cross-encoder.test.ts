@@ -216,9 +216,8 @@ test('memory that the server cannot see means that tokens are sent', { skip: !is
 test('it knows what a call costs before the first query', async (t) => {
   const peer = await start(t);
   const { encoder } = await open(t, peer.url);
-  assert.ok(encoder.estimateMs(10) > 0);
-  assert.ok(encoder.estimateMs(1000) > encoder.estimateMs(10));
-  assert.equal(encoder.chunkSize, 64);
+  assert.equal(encoder.fittingPairs(1000, 60_000), 64);
+  assert.equal(encoder.fittingPairs(1000, 1e-6), 0);
 });
 
 const faults: readonly (readonly [string, Fault, ErrorCode])[] = [

@@ -99,7 +99,7 @@ test('a filter leaves only covers that match it', async () => {
 test('a deadline that leaves no time to rerank still gives a ranking, and says what was lost', async () => {
   const { queryEncoder, index, model } = services;
   assert.ok(model.crossEncoder);
-  const slow = { ...model.crossEncoder, estimateMs: (pairs: number) => pairs * 60_000 };
+  const slow = { ...model.crossEncoder, fittingPairs: () => 0 };
   const ranker = createRanker({ queryEncoder, index, crossEncoder: slow, weights: { cosine: 1 }, signals: ['cosine'] });
   const request = { query: '蝴蝶 butterfly', topN: 10, recallK: 40, rerankK: 30, deadlineMs: 10_000 };
   const { hits, degraded } = await ranker.rank(request, never);

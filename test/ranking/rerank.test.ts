@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { setImmediate } from 'node:timers/promises';
 import { failure, isFailure } from '../../src/core/errors.ts';
 import type { CoverIndex, CrossEncoder } from '../../src/core/ports.ts';
 import type { ImageTokens } from '../../src/core/types.ts';
@@ -31,15 +32,22 @@ interface Costs {
 
 function crossEncoder({ deadline, expectedPairMs, realPairMs = expectedPairMs, failAtChunk }: Costs) {
   const chunks: number[] = [];
+  /** One chunk runs after the other, however early it was asked for. */
+  let running = Promise.resolve();
+  let pairsAhead = 0;
   const encoder: CrossEncoder = {
     model: { name: 'test', hash: '' },
     signals: ['itm'],
-    chunkSize: 8,
     prepare: () => ({ tokenIds: [] }),
-    estimateMs: (pairs) => pairs * expectedPairMs,
+    fittingPairs: (pairs, remainingMs) => Math.min(pairs, 8, Math.floor(remainingMs / expectedPairMs) - pairsAhead),
     async score(_query, images) {
       chunks.push(images.length);
-      if (failAtChunk?.chunk === chunks.length) throw failAtChunk.error;
+      const chunk = chunks.length;
+      pairsAhead += images.length;
+      running = running.then(() => setImmediate());
+      await running;
+      pairsAhead -= images.length;
+      if (failAtChunk?.chunk === chunk) throw failAtChunk.error;
       deadline.pass(images.length * realPairMs);
       return images.map((image) => ({ itm: image.scales[0] ?? 0 }));
     },
@@ -57,7 +65,7 @@ function indexWithout(...lost: string[]): CoverIndex {
 
 const ids = Array.from({ length: 20 }, (_, number) => String(number));
 
-test('every cover is scored in chunks of the size that the cross-encoder asks for', async () => {
+test('every cover is scored in chunks of the size that the cross-encoder finds fitting', async () => {
   const deadline = manualDeadline(1000);
   const { encoder, chunks } = crossEncoder({ deadline, expectedPairMs: 1 });
   const { signals, degraded } = await rerank({ query: 'q', ids, deadline }, encoder, indexWithout());
@@ -110,6 +118,27 @@ for (const [error, reason] of [
     assert.deepEqual(degraded, { stage: 'rerank', reason, reranked: 8, wanted: 20 });
   });
 }
+
+test('the next chunk waits its turn while one is scored, and is called off when that one fails', async () => {
+  const deadline = manualDeadline(1000);
+  const { encoder } = crossEncoder({ deadline, expectedPairMs: 1 });
+  const signals: AbortSignal[] = [];
+  let fail: ((error: Error) => void) | undefined;
+  const waiting: CrossEncoder = {
+    ...encoder,
+    score: (_query, _images, signal) => {
+      signals.push(signal);
+      return new Promise((_, reject) => {
+        fail ??= reject;
+      });
+    },
+  };
+  const reranking = rerank({ query: 'q', ids, deadline }, waiting, indexWithout());
+  assert.equal(signals.length, 2);
+  fail?.(failure('unavailable', ''));
+  assert.equal((await reranking).degraded?.reason, 'unavailable');
+  assert.ok(signals.every(({ aborted }) => aborted));
+});
 
 test('a caller who left ends the work', async () => {
   const deadline = manualDeadline(1000);

@@ -181,7 +181,8 @@ function createRemote(
         if (isFailure(error, 'unavailable')) watch.distrust();
         throw error;
       }
-      throw abortedCall(signal, performance.now() - startedAt, latency.of(pairs));
+      const hadMs = Math.min(leftMs, performance.now() - startedAt);
+      throw abortedCall(signal, hadMs, latency.of(pairs));
     }
   }
 
@@ -234,20 +235,20 @@ function createRemote(
 
 /** The call had as long as calls usually take, and more than a moment. */
 class TooSlowError extends Error {
-  constructor(elapsedMs: number) {
-    super(`no answer within ${Math.round(elapsedMs)} ms`);
+  constructor(hadMs: number) {
+    super(`no answer within ${Math.round(hadMs)} ms`);
   }
 }
 
 /** Why a call was cut off: the caller left, its deadline passed, or the server took longer than any call may. */
-function abortedCall(caller: AbortSignal, elapsedMs: number, expectedMs: number): Error {
+function abortedCall(caller: AbortSignal, hadMs: number, expectedMs: number): Error {
   const reason = caller.aborted ? abortFailure(caller) : undefined;
   if (
     reason !== undefined &&
-    (!isFailure(reason, 'deadline_exceeded') || elapsedMs < Math.max(FAIR_CHANCE_MS, expectedMs))
+    (!isFailure(reason, 'deadline_exceeded') || hadMs < Math.max(FAIR_CHANCE_MS, expectedMs))
   ) {
     return reason;
   }
-  const cause = new TooSlowError(elapsedMs);
+  const cause = new TooSlowError(hadMs);
   return failure('deadline_exceeded', 'The reranking server did not answer in time.', { cause });
 }

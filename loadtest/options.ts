@@ -1,4 +1,4 @@
-import { Command, InvalidArgumentError } from 'commander';
+import { Command, InvalidArgumentError, Option } from 'commander';
 import { type Mix, parseMix } from './mix.ts';
 import type { LoadDescription } from './report.ts';
 
@@ -51,7 +51,11 @@ export function parseOptions(
     .option('--rate <n>', 'fixed rate in place of the closed loop: arrivals a second', numberAbove(0))
     .option('--duration <seconds>', 'length of the measurement', wholeFrom(1), 20)
     .option('--warmup <seconds>', 'the same load before it, not counted', wholeFrom(0), 5)
-    .option('--mix <weights>', 'kinds of /rank request and their weights', mix, parseMix(DEFAULT_MIX))
+    .addOption(
+      new Option('--mix <weights>', 'kinds of /rank request and their weights')
+        .argParser(mix)
+        .default(parseMix(DEFAULT_MIX), DEFAULT_MIX),
+    )
     .option('--index-rate <n>', 'covers indexed a second meanwhile', numberFrom(0), 0)
     .option('--covers <n>', 'sample covers that the started service gets', wholeFrom(1), 800)
     .option('--top-n <n>', 'of each request', wholeFrom(1), 10)

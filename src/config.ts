@@ -1,7 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { dirname, isAbsolute, join, resolve } from 'node:path';
 import type { TSchema } from 'typebox';
-import { Value } from 'typebox/value';
+import Schema from 'typebox/schema';
 import { type Config, ConfigSchema, type Setting, settings } from './config-schema.ts';
 import { failure } from './core/errors.ts';
 import { packageRoot } from './core/package-root.ts';
@@ -108,7 +108,8 @@ function parseText(setting: Setting, text: string, origin: string): unknown {
 
 function check(values: Record<string, unknown>, origins: Readonly<Record<string, Origin>>): Config {
   const complete = withDefaults(ConfigSchema, values);
-  const problems = Value.Errors(ConfigSchema, complete)
+  const [, errors] = Schema.Errors(ConfigSchema, complete);
+  const problems = errors
     .filter((error) => error.keyword !== 'boolean')
     .map((error) => {
       const key = error.instancePath.slice(1).replaceAll('/', '.');

@@ -8,24 +8,20 @@ import type { CoverEncoder, OpenGraph } from './core/ports.ts';
 import type { ModelRef } from './core/types.ts';
 import { createEventLog, type EventLog } from './event-log.ts';
 import type { AppServices, HealthPart } from './http/app-services.ts';
-import { createImageFetcher } from './indexing/fetch-image.ts';
 import { createCoverIndexer } from './indexing/index-covers.ts';
 import { readManifest } from './inference/bundle.ts';
 import { type Model, openModel, openReranker, type Reranker } from './inference/model.ts';
 import type { ModelPart } from './inference/model-part.ts';
 import { createPairedCoverEncoder } from './inference/paired-cover-encoder.ts';
-import { openRemoteCrossEncoder, type RemoteCrossEncoder } from './inference/remote-cross-encoder.ts';
-import { loadGraph } from './inference/session.ts';
+import type { RemoteCrossEncoder } from './inference/remote-cross-encoder.ts';
 import type { FusionWeights } from './ranking/fuse.ts';
 import { createRanker } from './ranking/rank.ts';
 import { createPairScorer } from './ranking/score.ts';
 import { type CoverIndexOptions, type OpenedCoverIndex, openCoverIndex } from './store/cover-index.ts';
 
 export { openBundle, readManifest } from './inference/bundle.ts';
-export { makeThumbnail } from './inference/image.ts';
 export { type Model, openModel, openReranker, type Reranker } from './inference/model.ts';
-export { type ExactFeatures, type OfflineModel, openOfflineModel } from './inference/offline-model.ts';
-export { askRerankServer } from './inference/remote/ask-server.ts';
+export type { ExactFeatures, OfflineModel } from './inference/offline-model.ts';
 export { restoreSnapshot } from './store/snapshot.ts';
 export { verifyDataDir } from './store/verify.ts';
 
@@ -45,12 +41,15 @@ export interface Services extends AppServices {
 export async function createServices(config: Config, log: Logger): Promise<Services> {
   const bundles = readBundles(config);
   const events = createEventLog(log);
+  // Read while the models' threads load their graphs.
+  const fetching = import('./indexing/fetch-image.ts');
   const signals = offeredSignals(bundles);
   const weights = fusionWeights(config, bundles);
   const [models, index] = await bothOrNeither(
     openModels(config, events),
     openCoverIndex({ ...indexOptions(config, bundles), onEvent: events.index }),
   );
+  const { createImageFetcher } = await fetching;
   const fetcher = createImageFetcher({
     allow: config.fetch.allow,
     concurrency: config.fetch.concurrency,
@@ -165,7 +164,26 @@ function pairRef(recall: BundleManifest, rerank: BundleManifest): ModelRef {
 }
 
 /** Runs a graph on the calling thread, for commands that have nothing else to do meanwhile. */
-export const openGraph: OpenGraph = (file) => loadGraph(file, { threads: os.availableParallelism() });
+export const openGraph: OpenGraph = async (file) => {
+  const { loadGraph } = await import('./inference/session.ts');
+  return loadGraph(file, { threads: os.availableParallelism() });
+};
+
+/** The following serve commands only, so what they need is loaded when they are called. */
+export const openOfflineModel: typeof import('./inference/offline-model.ts').openOfflineModel = async (...given) => {
+  const offline = await import('./inference/offline-model.ts');
+  return offline.openOfflineModel(...given);
+};
+
+export const makeThumbnail: typeof import('./inference/image.ts').makeThumbnail = async (...given) => {
+  const image = await import('./inference/image.ts');
+  return image.makeThumbnail(...given);
+};
+
+export const askRerankServer: typeof import('./inference/remote/ask-server.ts').askRerankServer = async (...given) => {
+  const server = await import('./inference/remote/ask-server.ts');
+  return server.askRerankServer(...given);
+};
 
 /** The configuration's weights, or the bundles' own where it has none. */
 function fusionWeights({ fusion }: Config, bundles: BundleManifests): FusionWeights {
@@ -214,6 +232,7 @@ async function openRerankServer(
   if (manifest.rerank === null) {
     throw failure('invalid_config', `rerank_url is set, but the bundle ${manifest.name} has no reranker.`);
   }
+  const { openRemoteCrossEncoder } = await import('./inference/remote-cross-encoder.ts');
   return openRemoteCrossEncoder({
     url: rerank_url,
     model: model.ref,

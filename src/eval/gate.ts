@@ -1,5 +1,5 @@
 import { type Static, Type } from 'typebox';
-import { Value } from 'typebox/value';
+import Schema from 'typebox/schema';
 import { failure } from '../core/errors.ts';
 import type { QueryMetric } from './metrics/query-metric.ts';
 import { isRankFigure } from './metrics/retrieval.ts';
@@ -61,7 +61,7 @@ export function readBaseline(text: string, name: string): Baseline {
   } catch (cause) {
     throw failure('invalid_request', `${name} is not JSON.`, { cause });
   }
-  if (Value.Check(Baseline, value)) return value;
+  if (Schema.Check(Baseline, value)) return value;
   throw failure('invalid_request', `${name} is not the JSON of an evaluation report of this version.`);
 }
 

@@ -48,6 +48,7 @@ import { addNotFound } from './routing.ts';
 import { HealthPartSchema, ProblemSchema } from './schemas/common.ts';
 import { OutcomeSchema, TaskSchema } from './schemas/indexing.ts';
 import { FilterConditionSchema } from './schemas/rank.ts';
+import { createSerializers } from './serializers.ts';
 import { addRequestMetrics, createTelemetry } from './telemetry.ts';
 
 const ROUTES: readonly AddRoute[] = [
@@ -140,6 +141,7 @@ function newFastify(config: AppConfig, logger: FastifyBaseLogger): App {
     // An id of 256 bytes, each written as %XX.
     routerOptions: { maxParamLength: 3 * LIMITS.coverIdBytes },
     ajv: { customOptions: { coerceTypes: false, removeAdditional: false, useDefaults: true, allErrors: false } },
+    schemaController: { compilersFactory: { buildSerializer: createSerializers() } },
     clientErrorHandler: answerConnectionError,
     frameworkErrors: (error, request, reply) => {
       setIdentityHeaders(request, reply);

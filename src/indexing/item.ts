@@ -1,5 +1,5 @@
 import { type Static, Type } from 'typebox';
-import { Value } from 'typebox/value';
+import Schema from 'typebox/schema';
 import { type CoverrankError, type FieldError, failure, isFailure } from '../core/errors.ts';
 import type { Attributes } from '../core/types.ts';
 
@@ -104,9 +104,10 @@ export function rejectedItem(error: CoverrankError): RejectedItem {
 
 function checkSchema(json: unknown): ItemJson {
   if (typeof json !== 'object' || json === null || Array.isArray(json)) throw invalid('', 'must be an object');
-  if (Value.Check(ItemSchema, json)) return json;
+  if (Schema.Check(ItemSchema, json)) return json;
   // An unknown field is reported twice, first as a value that no schema allows.
-  const [problem] = Value.Errors(ItemSchema, json).filter((error) => error.keyword !== 'boolean');
+  const [, errors] = Schema.Errors(ItemSchema, json);
+  const problem = errors.find((error) => error.keyword !== 'boolean');
   const unknown = (problem?.params as { additionalProperties?: readonly string[] } | undefined)?.additionalProperties;
   const [field] = unknown ?? [];
   if (field !== undefined) throw invalid(`/${pointerToken(field)}`, 'is not a field of an item');

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { createReadStream, existsSync, readFileSync, statSync } from 'node:fs';
 import { join, normalize, sep } from 'node:path';
 import { pipeline } from 'node:stream/promises';
-import { Value } from 'typebox/value';
+import Schema from 'typebox/schema';
 import { BundleManifest, bundleHash } from '../core/bundle-format.ts';
 import { failure } from '../core/errors.ts';
 import type { ModelRef } from '../core/types.ts';
@@ -39,7 +39,7 @@ export function readManifest(dir: string): BundleManifest {
   } catch (cause) {
     throw failure('invalid_bundle', `${file} is not valid JSON.`, { cause });
   }
-  const [problem] = Value.Errors(BundleManifest, manifest);
+  const [, [problem]] = Schema.Errors(BundleManifest, manifest);
   if (problem !== undefined) {
     throw failure('invalid_bundle', `${file}: ${problem.instancePath || 'the document'} ${problem.message}.`);
   }

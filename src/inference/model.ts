@@ -1,6 +1,6 @@
 import type { ModelRef } from '../core/types.ts';
 import { type Bundle, openBundle } from './bundle.ts';
-import { createCoverEncoder, type ImageTower } from './cover-encoder.ts';
+import type { ImageTower } from './cover-encoder.ts';
 import { createCrossEncoder, type LocalCrossEncoder } from './cross-encoder.ts';
 import type { ModelPart } from './model-part.ts';
 import { closeParts, type PartOptions, startParts } from './model-parts.ts';
@@ -43,7 +43,7 @@ export interface Model extends Reranker {
 /** Verifies the bundle in `dir`, loads its graphs and runs its self-test. Fails with `invalid_bundle`. */
 export async function openModel(dir: string, options: ModelOptions): Promise<Model> {
   const bundle = await openBundle(dir);
-  const parts: Model['parts'] = await startParts(bundle, ['text', 'image', ...rerankerPart(bundle, options)], options);
+  const parts: Model['parts'] = await loadParts(bundle, ['text', 'image', ...rerankerPart(bundle, options)], options);
   return closingOnFailure(parts, async () => {
     const reranker = await testAndAssemble(bundle, parts, options);
     return { ...reranker, parts, textEncoder: textEncoderOf(reranker, parts.text, options) };
@@ -53,7 +53,7 @@ export async function openModel(dir: string, options: ModelOptions): Promise<Mod
 /** Like `openModel` for a bundle that only reranks what another recalls: its text tower stays unloaded. */
 export async function openReranker(dir: string, options: ModelOptions): Promise<Reranker> {
   const bundle = await openBundle(dir);
-  const parts: Reranker['parts'] = await startParts(bundle, ['image', ...rerankerPart(bundle, options)], options);
+  const parts: Reranker['parts'] = await loadParts(bundle, ['image', ...rerankerPart(bundle, options)], options);
   return closingOnFailure(parts, () => testAndAssemble(bundle, parts, options));
 }
 
@@ -73,6 +73,12 @@ function rerankerPart({ manifest }: Bundle, { loadReranker = true }: ModelOption
   return manifest.rerank !== null && loadReranker ? ['rerank'] : [];
 }
 
+/** Decoding of pictures takes this thread long to load, so that happens while the others load their graphs. */
+const loadParts: typeof startParts = async (...parts) => {
+  const [started] = await Promise.all([startParts(...parts), import('./cover-encoder.ts')]);
+  return started;
+};
+
 async function testAndAssemble(
   bundle: Bundle,
   parts: Reranker['parts'] & { readonly text?: ModelPart },
@@ -81,6 +87,7 @@ async function testAndAssemble(
   await runSelfTest(bundle, parts);
   const { manifest, ref } = bundle;
   const tokenizer = openTokenizer(bundle);
+  const { createCoverEncoder } = await import('./cover-encoder.ts');
   const coverEncoder = createCoverEncoder({
     model: ref,
     manifest,

@@ -3,7 +3,7 @@ import { failure } from '../core/errors.ts';
 import type { Tensor } from '../core/ports.ts';
 import type { ImageTokens } from '../core/types.ts';
 import type { Bundle } from './bundle.ts';
-import { featureOutputs, splitFeatures } from './cover-encoder.ts';
+import { featureOutputs, splitFeatures } from './cover-features.ts';
 import { rerankInputs } from './cross-encoder.ts';
 import type { ModelPart } from './model-part.ts';
 import { padTexts, splitEmbeddings } from './text-encoder.ts';

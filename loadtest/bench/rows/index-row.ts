@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { packageRoot } from '../../../src/core/package-root.ts';
 import type { Tensor } from '../../../src/core/ports.ts';
-import { featureOutputs } from '../../../src/inference/cover-encoder.ts';
+import { featureOutputs } from '../../../src/inference/cover-features.ts';
 import { readSampleCovers } from '../../covers.ts';
 import { inTurn, type OpenRow, type Row } from '../row.ts';
 import { startRawModel } from '../subjects/raw-model.ts';

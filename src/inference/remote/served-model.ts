@@ -1,5 +1,5 @@
 import { Type } from 'typebox';
-import { Value } from 'typebox/value';
+import Schema from 'typebox/schema';
 import type { BundleManifest } from '../../core/bundle-format.ts';
 import { failure } from '../../core/errors.ts';
 import { SERVED_PARAMETERS } from '../../core/served-model.ts';
@@ -32,7 +32,7 @@ export interface ServedModel {
  * naming the first thing that does not fit.
  */
 export function checkServedModel(manifest: BundleManifest, metadata: unknown, config: unknown): ServedModel {
-  if (!Value.Check(Metadata, metadata)) throw misfit('it has no metadata of the Open Inference Protocol');
+  if (!Schema.Check(Metadata, metadata)) throw misfit('it has no metadata of the Open Inference Protocol');
   const specs = pairSpecs(manifest, 1);
   for (const spec of specs) {
     const input = metadata.inputs.find(({ name }) => name === spec.name);
@@ -44,7 +44,7 @@ export function checkServedModel(manifest: BundleManifest, metadata: unknown, co
     const output = metadata.outputs.find(({ name }) => name === signal);
     requirePort('output', signal, output, DATATYPE.float32, output?.shape.length === 1 ? [1] : [1, 1]);
   }
-  const described = Value.Check(Config, config) ? config : {};
+  const described = Schema.Check(Config, config) ? config : {};
   const hash = described.parameters?.[SERVED_PARAMETERS.hash]?.string_value;
   if (hash !== undefined && hash !== manifest.hash) {
     const name = described.parameters?.[SERVED_PARAMETERS.bundle]?.string_value ?? 'another bundle';

@@ -1,7 +1,9 @@
 import { Type } from 'typebox';
+import { failure } from '../../../core/errors.ts';
+import type { AppConfig } from '../../app-services.ts';
 import { clientSignal } from '../../client-signal.ts';
 import { LIMITS } from '../../limits.ts';
-import { createPeers } from '../../peers.ts';
+import type { Peers } from '../../peers.ts';
 import type { AddRoute } from '../../route.ts';
 import { answer, problems, strict } from '../../schemas/common.ts';
 import { RankAnswer, RankBody } from '../../schemas/rank.ts';
@@ -22,9 +24,9 @@ const schema = {
   },
 };
 
-export const addRankElsewhere: AddRoute = (app, { lifecycle, config }) => {
-  const peers = createPeers(config.peers);
-  app.addHook('onClose', () => peers.close());
+export const addRankElsewhere: AddRoute = async (app, { lifecycle, config }) => {
+  const peers = await openPeers(config.peers);
+  app.addHook('onClose', () => peers?.close());
   app.post(
     '/services/:name/rank',
     {
@@ -35,7 +37,15 @@ export const addRankElsewhere: AddRoute = (app, { lifecycle, config }) => {
     },
     async (request, reply) => {
       lifecycle.services();
+      if (peers === undefined) throw failure('not_found', 'No service of this name is configured.');
       return peers.rank(request.params.name, request.body, clientSignal(reply));
     },
   );
 };
+
+/** What asks others is loaded only where there are any. */
+async function openPeers(settings: AppConfig['peers']): Promise<Peers | undefined> {
+  if (settings.length === 0) return undefined;
+  const { createPeers } = await import('../../peers.ts');
+  return createPeers(settings);
+}

@@ -1,26 +1,18 @@
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
-import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test, { type TestContext } from 'node:test';
-import { gunzipSync } from 'node:zlib';
-import { packageRoot } from '../../src/core/package-root.ts';
 import { dataDirPaths, openStore } from '../../src/store/data-dir.ts';
 import { restoreSnapshot } from '../../src/store/snapshot.ts';
 import { verifyDataDir } from '../../src/store/verify.ts';
+import { OLD_COVERS, writeOldDataDir } from './old-data-dir.ts';
 import { BUNDLE, openForTest, recallIds, sampleCovers, TOKENS, temporaryFolder } from './sample-covers.ts';
 
-/**
- * A data folder as release 0.1.0 left it when it was killed: the covers 0 to 59 of `sampleCovers`, the graph saved after
- * the first 40; then 0 to 9 deleted, 59 renamed, and a cover written whose id holds a NUL.
- */
 function oldFolder(t: TestContext): { folder: string; dataDir: string } {
   const folder = temporaryFolder(t);
   const dataDir = join(folder, 'data');
-  const fixture = join(packageRoot, 'test/fixtures/data-v1');
-  mkdirSync(dataDir);
-  writeFileSync(join(dataDir, 'covers.lmdb'), gunzipSync(readFileSync(join(fixture, 'covers.lmdb.gz'))));
-  cpSync(join(fixture, 'graph'), join(dataDir, 'graph'), { recursive: true });
+  writeOldDataDir(dataDir);
   return { folder, dataDir };
 }
 
@@ -32,7 +24,7 @@ test('a data folder of the release before is brought up to date, with everything
   const index = await openForTest(t, dataDir, { onEvent: ({ event }) => events.push(event) });
   assert.deepEqual(events, [], 'its graph is used, and what came after it replayed');
   const { covers, sequence, graph } = index.status();
-  assert.deepEqual({ covers, sequence, graph: graph.sequence }, { covers: 51, sequence: 72, graph: 72 });
+  assert.deepEqual({ covers, sequence, graph: graph.sequence }, { covers: OLD_COVERS, sequence: 72, graph: 72 });
   for (const [i, { id, embedding }] of COVERS.entries()) {
     const cover = index.get(id);
     if (i < 10) {
@@ -60,7 +52,7 @@ test('an upgrade that was killed begins again', async (t) => {
   const paths = dataDirPaths(dataDir);
   for (let start = 0; start < 2; start++) {
     const store = await openStore(paths);
-    assert.equal(store.counts().covers, 51);
+    assert.equal(store.counts().covers, OLD_COVERS);
     await store.close();
   }
   assert.ok(!existsSync(join(dataDir, 'covers.lmdb.next')));
@@ -78,5 +70,5 @@ test('a snapshot of the release before is restored', async (t) => {
   writeFileSync(join(dataDir, 'snapshot.json'), JSON.stringify({ ...info, format: 1, bundle: BUNDLE, files }));
   const restored = join(folder, 'restored');
   assert.deepEqual(await restoreSnapshot(dataDir, restored), info);
-  assert.equal((await openForTest(t, restored)).status().covers, 51);
+  assert.equal((await openForTest(t, restored)).status().covers, OLD_COVERS);
 });

@@ -28,6 +28,7 @@ export async function runCrashes({ cycles, seed, lanes, longestLifeMs, onProgres
     const lane = (number: number): Promise<void> =>
       runLane(
         {
+          number,
           folder: join(folder, String(number)),
           cycles: Math.ceil((cycles - number) / lanes),
           seed: seed * 100 + number,

@@ -40,6 +40,11 @@ export function createTally(): Tally {
   };
 }
 
+export function countKill(tally: Tally, at: string): void {
+  const name = at === 'random' ? 'at random' : at;
+  tally.kills.set(name, 1 + (tally.kills.get(name) ?? 0));
+}
+
 export function meanRecall({ recallSum, recalls }: Tally): number {
   return recalls === 0 ? 0 : recallSum / recalls;
 }

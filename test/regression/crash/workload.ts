@@ -20,14 +20,18 @@ const MAX_BATCH = 24;
 const DELETES = 0.3;
 const SNAPSHOT_PAUSE_MS = 50;
 
-/** Writes, searches and takes snapshots side by side until the service is gone. */
+export function noWork(): Work {
+  return { writes: 0, searches: 0, goneInAnswers: 0, surprises: [], snapshots: [] };
+}
+
+/** Writes, searches and takes snapshots side by side until the service is gone; `work` tells what was done. */
 export async function workUntilGone(
   url: string,
   oracle: Oracle,
   random: Random,
   queries: readonly string[],
-): Promise<Work> {
-  const work: Work = { writes: 0, searches: 0, goneInAnswers: 0, surprises: [], snapshots: [] };
+  work: Work,
+): Promise<void> {
   const untilGone = async (step: () => Promise<void>): Promise<void> => {
     for (;;) {
       try {
@@ -45,9 +49,11 @@ export async function workUntilGone(
   await Promise.all([
     ...writers,
     untilGone(() => search(url, oracle, queries[Math.floor(random() * queries.length)] ?? '', work)),
-    untilGone(() => snapshot(url, oracle, work)),
+    untilGone(async () => {
+      await delay(SNAPSHOT_PAUSE_MS);
+      await takeSnapshot(url, oracle, work);
+    }),
   ]);
-  return work;
 }
 
 /** Each writer has ids of its own, so that writes of one id have an order. */
@@ -112,8 +118,7 @@ async function search(url: string, oracle: Oracle, query: string, work: Work): P
   work.goneInAnswers += results.filter(({ id }) => gone.has(id) && oracle.isSurelyGone(id)).length;
 }
 
-async function snapshot(url: string, oracle: Oracle, work: Work): Promise<void> {
-  await delay(SNAPSHOT_PAUSE_MS);
+export async function takeSnapshot(url: string, oracle: Oracle, work: Work): Promise<void> {
   const before = oracle.now();
   const { status, body } = await postJson(url, '/snapshot');
   if (status === 200) work.snapshots.push({ name: (body as { name: string }).name, before });

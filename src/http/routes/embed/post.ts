@@ -1,11 +1,12 @@
 import { failure, isFailure } from '../../../core/errors.ts';
-import { parseBase64 } from '../../../indexing/item.ts';
 import type { AppServices } from '../../app-services.ts';
 import { holdPlace, workSignal } from '../../client-signal.ts';
 import { LIMITS, TIMEOUTS } from '../../limits.ts';
+import { bytesOf } from '../../pictures/picture-body.ts';
+import { takePictureBodies } from '../../pictures/take-picture-bodies.ts';
 import type { AddRoute } from '../../route.ts';
 import { answer, problems } from '../../schemas/common.ts';
-import { EmbedAnswer, EmbedBody } from '../../schemas/inference.ts';
+import { EmbedAnswer, EmbedBody, ParsedEmbedBody } from '../../schemas/inference.ts';
 import { queryErrors } from '../rank/parse.ts';
 
 const schema = {
@@ -13,7 +14,7 @@ const schema = {
   tags: ['ranking'],
   summary: 'Embeddings of texts or pictures',
   description: 'Vectors of both kinds lie in the same space: their dot product is the cosine that recall goes by.',
-  body: EmbedBody,
+  body: ParsedEmbedBody,
   response: {
     200: answer('The embeddings, in request order.', EmbedAnswer),
     ...problems({
@@ -24,11 +25,12 @@ const schema = {
 };
 
 export const addEmbed: AddRoute = (app, { lifecycle, gates, config }) => {
+  takePictureBodies(app, config.limits.image_max_bytes);
   app.post(
     '/embed',
-    { schema, config: { scope: 'rank', work: 'rank' }, bodyLimit: LIMITS.imageBodyBytes },
+    { schema, config: { scope: 'rank', work: 'rank', documentedBody: EmbedBody }, bodyLimit: LIMITS.imageBodyBytes },
     async (request, reply) => {
-      const embed = parseEmbed(request.body, config.limits.image_max_bytes);
+      const embed = parseEmbed(request.body);
       const services = lifecycle.services();
       const signal = workSignal(reply, TIMEOUTS.handlerMs);
       await holdPlace(gates.rank, reply, signal);
@@ -44,11 +46,9 @@ type Embed = (
   signal: AbortSignal,
 ) => Promise<{ embeddings: readonly Float32Array[]; model: { readonly name: string; readonly hash: string } }>;
 
-function parseEmbed(body: EmbedBody, maxImageBytes: number): Embed {
+function parseEmbed(body: ParsedEmbedBody): Embed {
   if ('texts' in body) return embedTexts(body.texts.map((text) => text.trim()));
-  return embedImages(
-    body.images_base64.map((base64, position) => parseBase64(base64, maxImageBytes, `/images_base64/${position}`)),
-  );
+  return embedImages(body.images_base64.map(bytesOf));
 }
 
 function embedTexts(texts: readonly string[]): Embed {

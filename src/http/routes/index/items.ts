@@ -1,22 +1,16 @@
 import { failure } from '../../../core/errors.ts';
 import { type IndexItem, parseItem, type RejectedItem, rejectedItem } from '../../../indexing/item.ts';
+import { type JsonSource, parseJson } from '../../json-source.ts';
 import { LIMITS } from '../../limits.ts';
 
 /** An item as it goes to the indexer: checked, its picture decoded. */
 export type ParsedItem = IndexItem | RejectedItem;
 
-/** Text of one body or line, in UTF-8. Whoever hands it to a parser has no use of the bytes afterwards. */
-export interface ItemBytes {
-  readonly bytes: Uint8Array;
-  /** Of one picture. */
-  readonly maxImageBytes: number;
-}
-
 /**
  * The JSON body of /index with its items parsed, small enough to be validated wherever it is: what the schema refuses
  * anyway is cut down to the part that makes it refuse. Throws `invalid_request` for what is not JSON in UTF-8.
  */
-export function parseEnvelope({ bytes, maxImageBytes }: ItemBytes): unknown {
+export function parseEnvelope({ bytes, maxImageBytes }: JsonSource): unknown {
   if (bytes.length === 0) throw failure('invalid_request', 'The body is empty.');
   const json = parseJson(bytes, 'The body');
   if (typeof json !== 'object' || json === null) return null;
@@ -37,7 +31,7 @@ export function hasItems(envelope: unknown): envelope is { readonly items: reado
 }
 
 /** One line of NDJSON; what is wrong with it is a rejected item. */
-export function parseLine({ bytes, maxImageBytes }: ItemBytes): ParsedItem {
+export function parseLine({ bytes, maxImageBytes }: JsonSource): ParsedItem {
   try {
     return parseItem(parseJson(bytes, 'The line'), { maxImageBytes });
   } catch (cause) {
@@ -49,18 +43,4 @@ function parseItems(items: unknown, maxImageBytes: number): unknown {
   if (!Array.isArray(items)) return null;
   if (items.length > LIMITS.indexItems) return new Array(LIMITS.indexItems + 1).fill(null);
   return items.map((item) => parseItem(item, { maxImageBytes }));
-}
-
-function parseJson(bytes: Uint8Array, what: string): unknown {
-  let text: string;
-  try {
-    text = new TextDecoder('utf-8', { fatal: true }).decode(bytes);
-  } catch (cause) {
-    throw failure('invalid_request', `${what} is not valid UTF-8.`, { cause });
-  }
-  try {
-    return JSON.parse(text);
-  } catch (cause) {
-    throw failure('invalid_request', `${what} is not valid JSON.`, { cause });
-  }
 }

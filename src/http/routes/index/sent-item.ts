@@ -1,4 +1,4 @@
-import { type ErrorCode, type FieldError, failure } from '../../../core/errors.ts';
+import { receiveFailure, type SentFailure, sendFailure } from '../../../core/sent-failure.ts';
 import type { IndexItem } from '../../../indexing/item.ts';
 import type { ParsedItem } from './items.ts';
 
@@ -7,15 +7,12 @@ export type SentItem = IndexItem | SentRejection;
 
 interface SentRejection {
   readonly id: string;
-  readonly problem: { readonly code: ErrorCode; readonly detail: string; readonly errors?: readonly FieldError[] };
+  readonly problem: SentFailure;
 }
 
 /** The item as it is sent; the buffer of its picture joins those that move in place of being copied. */
 export function sendItem(item: ParsedItem, transfer: ArrayBuffer[]): SentItem {
-  if ('error' in item) {
-    const { code, detail, errors } = item.error;
-    return { id: item.id, problem: { code, detail, ...(errors === undefined ? {} : { errors }) } };
-  }
+  if ('error' in item) return { id: item.id, problem: sendFailure(item.error) };
   if ('source' in item && 'bytes' in item.source) {
     const { buffer, byteLength } = item.source.bytes;
     // Small pictures share their buffer with others and are copied.
@@ -26,6 +23,5 @@ export function sendItem(item: ParsedItem, transfer: ArrayBuffer[]): SentItem {
 
 export function receiveItem(sent: SentItem): ParsedItem {
   if (!('problem' in sent)) return sent;
-  const { code, detail, errors } = sent.problem;
-  return { id: sent.id, error: failure(code, detail, errors === undefined ? {} : { errors }) };
+  return { id: sent.id, error: receiveFailure(sent.problem) };
 }

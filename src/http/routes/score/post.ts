@@ -1,13 +1,14 @@
 import { type CoverrankError, failure, isFailure } from '../../../core/errors.ts';
-import { parseBase64 } from '../../../indexing/item.ts';
 import type { PairScore, ScorePair } from '../../../ranking/score.ts';
 import { holdPlace, workSignal } from '../../client-signal.ts';
 import { LIMITS, TIMEOUTS } from '../../limits.ts';
+import { bytesOf } from '../../pictures/picture-body.ts';
+import { takePictureBodies } from '../../pictures/take-picture-bodies.ts';
 import { itemProblem } from '../../problem.ts';
 import { traceContext } from '../../request-identity.ts';
 import type { AddRoute } from '../../route.ts';
 import { answer, problems } from '../../schemas/common.ts';
-import { ScoreAnswer, ScoreBody } from '../../schemas/inference.ts';
+import { ParsedScoreBody, ScoreAnswer, ScoreBody } from '../../schemas/inference.ts';
 import { coverIdErrors, queryErrors } from '../rank/parse.ts';
 
 interface FailedPair {
@@ -19,7 +20,7 @@ const schema = {
   tags: ['ranking'],
   summary: 'All signals of pairs of a query and a cover',
   description: 'The cover is one of the index (id) or a picture. A pair that cannot be scored carries its error.',
-  body: ScoreBody,
+  body: ParsedScoreBody,
   response: {
     200: answer('The scores, in request order.', ScoreAnswer),
     ...problems({ body: true, codes: ['overloaded', 'deadline_exceeded'] }),
@@ -27,11 +28,12 @@ const schema = {
 };
 
 export const addScore: AddRoute = (app, { lifecycle, gates, config }) => {
+  takePictureBodies(app, config.limits.image_max_bytes);
   app.post(
     '/score',
-    { schema, config: { scope: 'rank', work: 'rank' }, bodyLimit: LIMITS.imageBodyBytes },
+    { schema, config: { scope: 'rank', work: 'rank', documentedBody: ScoreBody }, bodyLimit: LIMITS.imageBodyBytes },
     async (request, reply) => {
-      const pairs = parsePairs(request.body, config.limits.image_max_bytes);
+      const pairs = parsePairs(request.body);
       const { scorer } = lifecycle.services();
       const signal = workSignal(reply, TIMEOUTS.handlerMs);
       await holdPlace(gates.rank, reply, signal);
@@ -44,15 +46,15 @@ export const addScore: AddRoute = (app, { lifecycle, gates, config }) => {
 };
 
 /** A pair whose picture cannot be read stands as its error, so that the others are scored. */
-function parsePairs({ pairs }: ScoreBody, maxImageBytes: number): (ScorePair | FailedPair)[] {
+function parsePairs({ pairs }: ParsedScoreBody): (ScorePair | FailedPair)[] {
   const errors = pairs.flatMap((pair, position) => [
     ...queryErrors(pair.query.trim(), `/pairs/${position}/query`),
     ...('id' in pair ? coverIdErrors(pair.id, `/pairs/${position}/id`) : []),
   ]);
   if (errors.length > 0) throw failure('invalid_request', 'The request does not have the right form.', { errors });
-  return pairs.map((pair, position) => {
+  return pairs.map((pair) => {
     try {
-      return { query: pair.query.trim(), image: imageOf(pair, position, maxImageBytes) };
+      return { query: pair.query.trim(), image: imageOf(pair) };
     } catch (error) {
       if (isFailure(error)) return { error };
       throw error;
@@ -60,10 +62,10 @@ function parsePairs({ pairs }: ScoreBody, maxImageBytes: number): (ScorePair | F
   });
 }
 
-function imageOf(pair: ScoreBody['pairs'][number], position: number, maxImageBytes: number): ScorePair['image'] {
+function imageOf(pair: ParsedScoreBody['pairs'][number]): ScorePair['image'] {
   if ('id' in pair) return { id: pair.id };
   if ('image_url' in pair) return { url: pair.image_url };
-  return { bytes: parseBase64(pair.image_base64, maxImageBytes, `/pairs/${position}/image_base64`) };
+  return { bytes: bytesOf(pair.image_base64) };
 }
 
 function isPair(pair: ScorePair | FailedPair): pair is ScorePair {

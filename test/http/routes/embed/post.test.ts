@@ -37,6 +37,30 @@ test('text and picture lie in one space: their product is the cosine of /score',
   assert.ok(Math.abs(cosine - body.pairs[0].signals.cosine) < 1e-4);
 });
 
+test('a body of many megabytes is answered like a small one, and refused like one', async () => {
+  const [item] = await sampleItems(1);
+  const picture = String(item?.image_base64);
+  const alone = await embed({ images_base64: [picture] });
+  const noise = Buffer.alloc(7_000_000, 7).toString('base64');
+  const named = await embed({ images_base64: [picture, noise, noise] });
+  assert.deepEqual([named.status, named.body.code], [422, 'unsupported_image']);
+  assert.equal(named.body.errors[0].path, '/images_base64/1');
+  const many = await embed({ images_base64: new Array(24).fill(picture) });
+  assert.equal(many.body.embeddings.length, 24);
+  assert.ok(dot(many.body.embeddings[23], alone.body.embeddings[0]) > 0.99);
+  for (const payload of [{ texts: new Array(300_000).fill([]) }, { texts: ['猫'], more: 'x'.repeat(500_000) }, {}]) {
+    const { status, body } = await embed(payload);
+    assert.deepEqual([status, body.code], [400, 'invalid_request']);
+  }
+  const broken = await service.call({
+    method: 'POST',
+    url: '/embed',
+    headers: { 'content-type': 'application/json' },
+    payload: `{"texts":["${'x'.repeat(500_000)}"`,
+  });
+  assert.deepEqual([broken.status, broken.body.code], [400, 'invalid_request']);
+});
+
 test('a picture that cannot be used is named', async () => {
   const [item] = await sampleItems(1);
   const broken = Buffer.from(item?.image_base64 ?? '', 'base64')

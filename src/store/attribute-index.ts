@@ -18,9 +18,15 @@ export interface AttributeIndex {
 
 interface Column {
   readonly values: Map<number, AttributeValue>;
-  /** Labels by scalar value, for `equals` and `in`. */
-  readonly postings: Map<string | number | boolean, Posting>;
+  /**
+   * Made when a filter first asks for a value, and kept up to date from then on: most attributes are never asked for,
+   * and making all of them would take a third of a start.
+   */
+  postings: Postings | undefined;
 }
+
+/** Labels by scalar value, for `equals` and `in`. */
+type Postings = Map<string | number | boolean, Posting>;
 
 /** One label stands for itself: where every cover has a value of its own, a set each would take 200 bytes more. */
 type Posting = number | Set<number>;
@@ -35,15 +41,19 @@ export function createAttributeIndex(): AttributeIndex {
   const cache = new Map<string, { readonly filter: Filter; readonly labels: Set<number> }>();
 
   function remove(label: number): void {
-    if (!live.delete(label)) return;
+    if (live.delete(label)) forget(label);
+  }
+
+  function forget(label: number): void {
     // Which attributes it has is not kept: that would hold every value twice.
     for (const key of columns.keys()) removeValue(columns, key, label);
     for (const { labels } of cache.values()) labels.delete(label);
   }
 
   function set(label: number, attributes: Attributes): void {
-    remove(label);
+    const before = live.size;
     live.add(label);
+    if (live.size === before) forget(label);
     for (const [key, value] of Object.entries(attributes)) addValue(columns, key, label, value);
     for (const { filter, labels } of cache.values()) if (matchesFilter(filter, attributes)) labels.add(label);
   }
@@ -93,11 +103,13 @@ export function createAttributeIndex(): AttributeIndex {
     if (column === undefined) return { size: 0, labels: () => [] };
     const wanted = wantedValues(condition);
     if (wanted === undefined) return { size: column.values.size, labels: () => column.values.keys() };
-    const postings = [...new Set(wanted)].map((value) => labelsOf(column.postings.get(value)));
+    column.postings ??= postingsOf(column.values);
+    const { postings } = column;
+    const found = [...new Set(wanted)].map((value) => labelsOf(postings.get(value)));
     return {
-      size: postings.reduce((sum, posting) => sum + posting.size, 0),
+      size: found.reduce((sum, posting) => sum + posting.size, 0),
       labels: function* () {
-        for (const posting of postings) yield* posting;
+        for (const posting of found) yield* posting;
       },
     };
   }
@@ -123,15 +135,25 @@ interface Candidates {
 function addValue(columns: Map<string, Column>, key: string, label: number, value: AttributeValue): void {
   let column = columns.get(key);
   if (column === undefined) {
-    column = { values: new Map(), postings: new Map() };
+    column = { values: new Map(), postings: undefined };
     columns.set(key, column);
   }
   column.values.set(label, value);
+  if (column.postings !== undefined) addPostings(column.postings, label, value);
+}
+
+function postingsOf(values: Column['values']): Postings {
+  const postings: Postings = new Map();
+  for (const [label, value] of values) addPostings(postings, label, value);
+  return postings;
+}
+
+function addPostings(postings: Postings, label: number, value: AttributeValue): void {
   for (const scalar of scalarsOf(value)) {
-    const posting = column.postings.get(scalar);
-    if (posting === undefined) column.postings.set(scalar, label);
+    const posting = postings.get(scalar);
+    if (posting === undefined) postings.set(scalar, label);
     else if (typeof posting !== 'number') posting.add(label);
-    else if (posting !== label) column.postings.set(scalar, new Set([posting, label]));
+    else if (posting !== label) postings.set(scalar, new Set([posting, label]));
   }
 }
 
@@ -141,10 +163,12 @@ function removeValue(columns: Map<string, Column>, key: string, label: number): 
   if (column === undefined || value === undefined) return;
   column.values.delete(label);
   if (column.values.size === 0) columns.delete(key);
+  const { postings } = column;
+  if (postings === undefined) return;
   for (const scalar of scalarsOf(value)) {
-    const posting = column.postings.get(scalar);
+    const posting = postings.get(scalar);
     if (typeof posting === 'object') posting.delete(label);
-    if (posting === label || (typeof posting === 'object' && posting.size === 0)) column.postings.delete(scalar);
+    if (posting === label || (typeof posting === 'object' && posting.size === 0)) postings.delete(scalar);
   }
 }
 

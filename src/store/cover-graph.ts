@@ -26,7 +26,7 @@ import { createVectorIndex, type ReadVectors, type Scored, type VectorIndex } fr
 export interface CoverGraph {
   state(): GraphState;
   /** Reads the snapshot and what was written since, or builds from the store; returns why it had to be built. */
-  load(): Promise<string | undefined>;
+  load(how: LoadOptions): Promise<string | undefined>;
   /** Takes in all writes up to `sequence`. */
   catchUp(sequence: number): Promise<void>;
   search(query: GraphQuery): Promise<Scored>;
@@ -37,6 +37,11 @@ export interface CoverGraph {
   rebuild(): Promise<void>;
   /** Makes `catchUp` and `rebuild` fail soon, where they are under way. */
   stop(): void;
+}
+
+export interface LoadOptions {
+  /** Whether the store is as an orderly end left it, so that its records need no check before they are asked for. */
+  readonly isAsLeft: boolean;
 }
 
 export interface GraphState {
@@ -91,11 +96,11 @@ export function createCoverGraph({ store, folder, owner, efSearch }: CoverGraphO
   let sliceEnd = 0;
   let stopped = false;
 
-  async function load(): Promise<string | undefined> {
+  async function load({ isAsLeft }: LoadOptions): Promise<string | undefined> {
     store.refresh();
     const last = store.lastSequence();
     // Other threads read the snapshot while this one reads the covers.
-    const [snapshot] = await Promise.all([readSnapshot(last), readCovers()]);
+    const [snapshot] = await Promise.all([readSnapshot(last), readCovers(isAsLeft)]);
     const reason = typeof snapshot === 'string' ? snapshot : await takeSnapshot(snapshot, last);
     if (reason === undefined) return undefined;
     saved = undefined;
@@ -104,11 +109,11 @@ export function createCoverGraph({ store, folder, owner, efSearch }: CoverGraphO
     return reason;
   }
 
-  /** Also reads what searches and rebuilds are going to read, so that damage is found now and not by a query. */
-  async function readCovers(): Promise<void> {
+  /** Unless it is known to be whole, what searches and rebuilds are going to read is looked at now and not by a query. */
+  async function readCovers(isAsLeft: boolean): Promise<void> {
     let read = 0;
     for (const cover of store.allCovers()) {
-      demandWhole(cover);
+      if (!isAsLeft) demandWhole(cover);
       attributes.set(cover.label, cover.attributes);
       read += 1;
       if (read % LOAD_CHUNK !== 0) continue;
@@ -146,8 +151,8 @@ export function createCoverGraph({ store, folder, owner, efSearch }: CoverGraphO
     } catch (error) {
       return reasonOf(error);
     }
+    // It has no others: those of its file were picked by the attributes, and a write goes to both.
     if (graph.elements - graph.deleted !== attributes.size) return 'it does not hold the covers of the store';
-    for (const label of attributes.labels()) if (!graph.has(label)) return 'it does not hold the covers of the store';
     saved = manifest;
     return undefined;
   }

@@ -2,6 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { failure, isFailure } from '../core/errors.ts';
 import type { CoverIndex, CoverWrite, IndexStatus, JudgementStore } from '../core/ports.ts';
 import type { CoverRecord, ModelRef, Thumbnail } from '../core/types.ts';
+import { leaveClosedMark, takeClosedMark } from './closed-mark.ts';
 import type { GraphState } from './cover-graph.ts';
 import type { CoverStore } from './cover-store.ts';
 import type { CoverWriterMethods } from './cover-writer-thread.ts';
@@ -56,6 +57,9 @@ const TRIM_CHUNK = 2_000;
 /** Milliseconds that `close` gives the graph to take in the last writes. */
 const CATCH_UP_MS = 3_000;
 
+/** Closes one part of the index; false where it cannot say that all it read of the store was whole. */
+type ClosePart = () => Promise<boolean>;
+
 /** What the open index is made of. */
 interface Parts {
   readonly options: Required<Omit<CoverIndexOptions, 'onEvent'>>;
@@ -73,23 +77,31 @@ interface Parts {
  * `bundle_mismatch` or `corrupt_data`, with nothing left open.
  */
 export async function openCoverIndex(given: CoverIndexOptions): Promise<OpenedCoverIndex> {
-  const { onEvent = () => {}, ...rest } = given;
+  const { onEvent: tell = () => {}, ...rest } = given;
   const options = { ...DEFAULTS, ...rest };
   const paths = dataDirPaths(options.dataDir);
-  const opened: (() => Promise<void>)[] = [];
-  const closeParts = async (): Promise<void> => {
-    for (const close of opened.splice(0).reverse()) await close();
+  const lock = await lockDataDir(paths.root);
+  const opened: ClosePart[] = [];
+  const closeAll = async (): Promise<boolean> => {
+    let whole = true;
+    for (const close of opened.splice(0).reverse()) whole = (await close()) && whole;
+    return whole;
+  };
+  let inOrder = true;
+  const onEvent = (event: CoverIndexEvent): void => {
+    if ('error' in event) inOrder = false;
+    tell(event);
   };
   try {
-    const lock = await lockDataDir(paths.root);
-    opened.push(lock.release);
-    const store = await openStore(paths);
+    const found = await takeClosedMark(paths);
+    const isAsLeft = found !== undefined;
+    const store = await openStore(paths, { isAsLeft });
     opened.push(store.close);
     const about = bindStore(store, paths.root, options);
     const judgements = await openJudgements(paths);
-    opened.push(judgements.close);
+    opened.push(() => judgements.close().then(() => true));
     const writer = await startWriter(paths, onEvent);
-    opened.push(() => writer.close((thread) => thread.call('close', null)));
+    opened.push(() => closeWriter(writer));
     let onAdvanced = (_state: GraphState): void => {};
     const graph = await startGraph(paths, {
       thread: {
@@ -98,6 +110,7 @@ export async function openCoverIndex(given: CoverIndexOptions): Promise<OpenedCo
         owner: { storeId: about.storeId, bundleHash: about.bundle.hash, embeddingDim: about.embeddingDim },
         efSearch: options.efSearch,
       },
+      isAsLeft,
       lastSequence: () => store.lastSequence(),
       onAdvanced: (state) => onAdvanced(state),
       onEvent,
@@ -105,11 +118,17 @@ export async function openCoverIndex(given: CoverIndexOptions): Promise<OpenedCo
     opened.push(graph.close);
     // From now on covers that are gone were lost, which the next start tells by the graph.
     if (graph.status().snapshot === null && store.lastSequence() === 0) await graph.save();
+    const closeParts = async (): Promise<void> => {
+      // Without the mark the next start checks everything, which is right where anything was amiss.
+      if ((await closeAll()) && inOrder) await leaveClosedMark(paths, found).catch(() => {});
+      await lock.release();
+    };
     const index = assemble({ options, paths, about, store, judgements, writer, graph, onEvent }, closeParts);
     onAdvanced = index.onAdvanced;
     return index.port;
   } catch (error) {
-    await closeParts();
+    await closeAll();
+    await lock.release();
     throw error;
   }
 }
@@ -224,6 +243,14 @@ function startWriter(
     onDeath: (error) => onEvent({ event: 'thread_died', thread: 'writer', error }),
     onFailedStart: (error) => onEvent({ event: 'thread_died', thread: 'writer', error }),
   });
+}
+
+async function closeWriter(writer: ThreadKeeper<CoverWriterMethods>): Promise<boolean> {
+  let whole = false;
+  await writer.close(async (thread) => {
+    whole = await thread.call('close', null);
+  });
+  return whole;
 }
 
 function recordOf(store: CoverStore, id: string): CoverRecord | undefined {

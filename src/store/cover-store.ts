@@ -60,14 +60,18 @@ const SEQUENCE_KEY = Buffer.from('sequence');
  */
 export function openCoverStore(path: string) {
   const env = openLmdb(path);
-  const covers = sealedByBytes(env, 'covers');
-  const meta = sealedByBytes(env, 'meta');
+  let sawDamage = false;
+  const onDamage = (): void => {
+    sawDamage = true;
+  };
+  const covers = sealedByBytes(env, 'covers', onDamage);
+  const meta = sealedByBytes(env, 'meta', onDamage);
   const abouts = env.openDB<Buffer, Buffer>({ name: 'meta', encoding: 'binary', keyEncoding: 'binary' });
-  const labels = sealedByNumber(env, 'labels');
-  const embeddings = sealedByNumber(env, 'embeddings');
-  const tokens = sealedByNumber(env, 'tokens');
-  const thumbnails = sealedByNumber(env, 'thumbnails');
-  const log = sealedByNumber(env, 'log');
+  const labels = sealedByNumber(env, 'labels', onDamage);
+  const embeddings = sealedByNumber(env, 'embeddings', onDamage);
+  const tokens = sealedByNumber(env, 'tokens', onDamage);
+  const thumbnails = sealedByNumber(env, 'thumbnails', onDamage);
+  const log = sealedByNumber(env, 'log', onDamage);
   let embeddingView: Float32Array = new Float32Array(0);
   let embeddingSource: Buffer | undefined;
 
@@ -197,8 +201,10 @@ export function openCoverStore(path: string) {
       return old.length;
     },
 
-    async close(): Promise<void> {
+    /** Whether all that was read of the store was whole. */
+    async close(): Promise<boolean> {
       await env.close();
+      return !sawDamage;
     },
   };
 }

@@ -7,7 +7,8 @@ export type CoverWriterMethods = {
   commit(batches: readonly (readonly EncodedWrite[])[]): BatchOutcome[];
   /** True when there may be more to drop. */
   trimLog(range: { readonly upTo: number; readonly limit: number }): boolean;
-  close(argument: null): Promise<void>;
+  /** Whether all that it read of the store was whole. */
+  close(argument: null): Promise<boolean>;
 };
 
 await serveThread<{ readonly path: string }>(({ path }): CoverWriterMethods => {

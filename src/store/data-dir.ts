@@ -22,6 +22,8 @@ export interface DataDirPaths {
   readonly graph: string;
   readonly judgements: string;
   readonly snapshots: string;
+  /** See `closed-mark.ts`. */
+  readonly closed: string;
 }
 
 export function dataDirPaths(root: string): DataDirPaths {
@@ -31,6 +33,7 @@ export function dataDirPaths(root: string): DataDirPaths {
     graph: join(root, 'graph'),
     judgements: join(root, 'judgements.lmdb'),
     snapshots: join(root, 'snapshots'),
+    closed: join(root, 'closed.json'),
   };
 }
 
@@ -74,12 +77,13 @@ export async function lockDataDir(dataDir: string): Promise<DataDirLock> {
 }
 
 /**
- * Opens the folder's store, which must be locked; one of an older format is brought to the present one. Fails with
- * `corrupt_data` when it is damaged.
+ * Opens the folder's store, which must be locked; one of an older format is brought to the present one. Its pages are
+ * looked at first unless it `isAsLeft` by an orderly end. Fails with `corrupt_data` when it is damaged.
  */
-export async function openStore(paths: DataDirPaths): Promise<CoverStore> {
+export async function openStore(paths: DataDirPaths, { isAsLeft = false } = {}): Promise<CoverStore> {
   await demandStoreFile(paths);
-  return openWhole(paths.store, async (path) => {
+  if (!isAsLeft) await demandWholeFile(paths.store);
+  return openChecked(paths.store, async (path) => {
     await migrateStore(path);
     const store = openCoverStore(path);
     if (isConsistent(store)) return store;
@@ -95,14 +99,18 @@ function isConsistent(store: CoverStore): boolean {
 }
 
 /** Opens the folder's judgements, like `openStore`. */
-export function openJudgements(paths: DataDirPaths): Promise<OpenedJudgementStore> {
-  return openWhole(paths.judgements, async (path) => openJudgementStore(path));
+export async function openJudgements(paths: DataDirPaths): Promise<OpenedJudgementStore> {
+  await demandWholeFile(paths.judgements);
+  return openChecked(paths.judgements, async (path) => openJudgementStore(path));
 }
 
 /** Over a damaged file LMDB would end the process, or answer with what is not there: it is looked at before. */
-async function openWhole<T>(path: string, open: (path: string) => Promise<T>): Promise<T> {
+async function demandWholeFile(path: string): Promise<void> {
   const defect = await lmdbDefect(path);
   if (defect !== undefined) throw damagedData(`The store ${path} cannot be opened: ${defect}`);
+}
+
+async function openChecked<T>(path: string, open: (path: string) => Promise<T>): Promise<T> {
   try {
     return await open(path);
   } catch (cause) {

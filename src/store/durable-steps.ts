@@ -5,6 +5,8 @@ import { channel } from 'node:diagnostics_channel';
  * thread in which they happen and before anything follows: tests end the process there, and whoever traces can listen.
  */
 export type DurableStep =
+  | 'closed mark taken'
+  | 'closed mark left'
   | 'writes committed'
   | 'graph written'
   | 'graph renamed'

@@ -16,7 +16,8 @@ export interface GraphClient {
   save(): Promise<GraphState>;
   rebuild(because: string): Promise<void>;
   status(): IndexStatus['graph'] & Pick<GraphState, 'deleted' | 'snapshot'>;
-  close(): Promise<void>;
+  /** Whether the thread was there to say that all it read of the store was whole. */
+  close(): Promise<boolean>;
 }
 
 /** Told to whoever keeps the log. */
@@ -32,6 +33,8 @@ export type CoverIndexEvent =
 
 export interface GraphClientOptions {
   readonly thread: VectorIndexThreadData;
+  /** Whether the store is as an orderly end left it. */
+  readonly isAsLeft: boolean;
   /** Sequence of the last committed write. */
   lastSequence(): number;
   /** After the graph took in writes. */
@@ -59,6 +62,7 @@ export async function openGraphClient(options: GraphClientOptions): Promise<Grap
   let rebuilding = 0;
   let closed = false;
   let failed = false;
+  let { isAsLeft } = options;
   let keeper: ThreadKeeper<VectorIndexMethods> | undefined;
 
   keeper = await keepThread<VectorIndexMethods>({
@@ -67,7 +71,9 @@ export async function openGraphClient(options: GraphClientOptions): Promise<Grap
     name: 'graph',
     async prepare(thread) {
       const startedAt = performance.now();
-      const { state: loaded, rebuiltBecause } = await thread.call('load', null);
+      const { state: loaded, rebuiltBecause } = await thread.call('load', { isAsLeft });
+      // A thread that takes the place of one that died, who knows why, checks everything.
+      isAsLeft = false;
       accept(loaded);
       if (rebuiltBecause !== undefined && loaded.elements > 0) reportRebuilt(rebuiltBecause, startedAt);
       // Writes may have come while it was loading. `current` is set only after this.
@@ -165,9 +171,13 @@ export async function openGraphClient(options: GraphClientOptions): Promise<Grap
     },
     async close() {
       closed = true;
-      await keeper?.close((last) => last.call('close', null));
+      let whole = false;
+      await keeper?.close(async (last) => {
+        whole = await last.call('close', null);
+      });
       for (const { reject } of waiters) reject(failure('unavailable', 'The index is closed.'));
       waiters = [];
+      return whole;
     },
   };
 }

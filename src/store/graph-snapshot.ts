@@ -1,9 +1,11 @@
 import { createHash, randomBytes } from 'node:crypto';
-import { createReadStream, existsSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { mkdir, open, readdir, readFile, rename, rm, stat, statfs, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { crc32 } from 'node:zlib';
 import { failure } from '../core/errors.ts';
 import { reached } from './durable-steps.ts';
+import { readThrough } from './read-through.ts';
 import { GRAPH_PARAMETERS, type ReadVectors, readVectorIndex, type VectorIndex } from './vector-index.ts';
 
 /**
@@ -18,6 +20,8 @@ export interface GraphManifest {
   readonly file: string | null;
   readonly bytes: number;
   readonly sha256: string;
+  /** Checked at a start: a file that changed by itself is told as surely, and in a fraction of the time. Older ones lack it. */
+  readonly crc32?: number;
   readonly storeId: string;
   readonly bundleHash: string;
   readonly embeddingDim: number;
@@ -34,8 +38,6 @@ export interface GraphManifest {
 export type GraphOwner = Pick<GraphManifest, 'storeId' | 'bundleHash' | 'embeddingDim'>;
 
 const MANIFEST = 'manifest.json';
-/** Read at once: large, since every piece waits for the thread's other work. */
-const READ_BYTES = 1 << 22;
 
 /** Writes the graph so that a crash at any moment leaves the old snapshot or the new one. Fails with `storage_full`. */
 export async function saveGraph(
@@ -57,7 +59,7 @@ export async function saveGraph(
     const manifest: GraphManifest = {
       format: GRAPH_FORMAT,
       file,
-      ...(file === null ? { bytes: 0, sha256: '' } : await digest(temporary)),
+      ...(file === null ? { bytes: 0, sha256: '' } : await sumsOf(temporary)),
       ...owner,
       parameters: GRAPH_PARAMETERS,
       sequence,
@@ -105,9 +107,17 @@ export async function graphDefect(
   if (!/^graph-\d+-[0-9a-f]+\.bin$/.test(manifest.file)) return 'its manifest is damaged';
   const path = join(folder, manifest.file);
   if (!existsSync(path)) return 'its file is missing';
-  const { bytes, sha256 } = await digest(path);
-  if (bytes !== manifest.bytes || sha256 !== manifest.sha256) return 'its checksum does not match';
-  return undefined;
+  return (await matches(path, manifest)) ? undefined : 'its checksum does not match';
+}
+
+async function matches(path: string, manifest: GraphManifest): Promise<boolean> {
+  if ((await stat(path)).size !== manifest.bytes) return false;
+  if (manifest.crc32 === undefined) return (await digest(path)).sha256 === manifest.sha256;
+  return (await checksumOf(path)).crc32 === manifest.crc32;
+}
+
+async function sumsOf(path: string): Promise<Pick<GraphManifest, 'bytes' | 'sha256' | 'crc32'>> {
+  return { ...(await digest(path)), ...(await checksumOf(path)) };
 }
 
 /** Reads a snapshot in which `graphDefect` found nothing, as `readVectorIndex` does; undefined for an empty one. */
@@ -118,8 +128,17 @@ export async function loadGraph(folder: string, manifest: GraphManifest): Promis
 /** Size and sha256 (hex) of a file. */
 export async function digest(path: string): Promise<{ readonly bytes: number; readonly sha256: string }> {
   const hash = createHash('sha256');
-  for await (const chunk of createReadStream(path, { highWaterMark: READ_BYTES })) hash.update(chunk as Buffer);
-  return { bytes: (await stat(path)).size, sha256: hash.digest('hex') };
+  const bytes = await readThrough(path, (chunk) => hash.update(chunk));
+  return { bytes, sha256: hash.digest('hex') };
+}
+
+/** Size and CRC-32 of a file. */
+export async function checksumOf(path: string): Promise<{ readonly bytes: number; readonly crc32: number }> {
+  let sum = 0;
+  const bytes = await readThrough(path, (chunk) => {
+    sum = crc32(chunk, sum);
+  });
+  return { bytes, crc32: sum };
 }
 
 /** Replaces a small file so that after a crash it is whole, old or new. */

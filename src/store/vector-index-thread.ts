@@ -1,5 +1,11 @@
 import { serveThread } from '../core/thread.ts';
-import { type CandidateQuery, createCoverGraph, type GraphQuery, type GraphState } from './cover-graph.ts';
+import {
+  type CandidateQuery,
+  createCoverGraph,
+  type GraphQuery,
+  type GraphState,
+  type LoadOptions,
+} from './cover-graph.ts';
 import { openCoverStore } from './cover-store.ts';
 import type { ScoredCandidates } from './exact-scan.ts';
 import type { GraphOwner } from './graph-snapshot.ts';
@@ -7,13 +13,14 @@ import type { Scored } from './vector-index.ts';
 
 /** The thread that owns the graph. */
 export type VectorIndexMethods = {
-  load(argument: null): Promise<{ readonly state: GraphState; readonly rebuiltBecause: string | undefined }>;
+  load(how: LoadOptions): Promise<{ readonly state: GraphState; readonly rebuiltBecause: string | undefined }>;
   catchUp(sequence: number): Promise<GraphState>;
   search(query: GraphQuery): Promise<Scored>;
   score(query: CandidateQuery): Promise<ScoredCandidates>;
   save(argument: null): Promise<GraphState>;
   rebuild(argument: null): Promise<GraphState>;
-  close(argument: null): Promise<void>;
+  /** Whether all that it read of the store was whole. */
+  close(argument: null): Promise<boolean>;
 };
 
 export interface VectorIndexThreadData {
@@ -41,8 +48,8 @@ await serveThread<VectorIndexThreadData>(({ storePath, graphFolder, owner, efSea
     return graph.state();
   };
   return {
-    load: async () => {
-      const rebuiltBecause = await tracked(graph.load());
+    load: async (how) => {
+      const rebuiltBecause = await tracked(graph.load(how));
       return { state: graph.state(), rebuiltBecause };
     },
     catchUp: (sequence) => stateAfter(graph.catchUp(sequence)),
@@ -53,7 +60,7 @@ await serveThread<VectorIndexThreadData>(({ storePath, graphFolder, owner, efSea
     close: async () => {
       graph.stop();
       await Promise.all(running);
-      await store.close();
+      return store.close();
     },
   };
 });

@@ -52,6 +52,14 @@ function graphFile(dataDir: string): string {
 
 const damages: [string, (dataDir: string) => void, string][] = [
   ['a flipped byte', (dataDir) => flip(graphFile(dataDir), 40_000), 'its checksum does not match'],
+  [
+    'a flipped byte, under a manifest of before there was a quick checksum,',
+    (dataDir) => {
+      edit(dataDir, { crc32: undefined });
+      flip(graphFile(dataDir), 40_000);
+    },
+    'its checksum does not match',
+  ],
   ['a truncated file', (dataDir) => truncateSync(graphFile(dataDir), 5_000), 'its checksum does not match'],
   ['an empty file', (dataDir) => truncateSync(graphFile(dataDir), 0), 'its checksum does not match'],
   ['a missing file', (dataDir) => rmSync(graphFile(dataDir)), 'its file is missing'],

@@ -55,6 +55,19 @@ export async function lmdbDefect(path: string): Promise<string | undefined> {
   }
 }
 
+/**
+ * The newest transaction in the file at `path`, which `lmdbDefect` or a checksum found whole: while it stays the same,
+ * nothing was committed.
+ */
+export function lmdbTransaction(path: string): number {
+  const file = openSync(path, 'r');
+  try {
+    return newestMeta(file).transaction;
+  } finally {
+    closeSync(file);
+  }
+}
+
 async function checkPages(file: number, size: number): Promise<void> {
   const meta = newestMeta(file);
   const { pageSize } = meta;

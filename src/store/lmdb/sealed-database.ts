@@ -32,18 +32,20 @@ export interface KeyRange<K> {
 
 const CHECKSUM_BYTES = 4;
 
-export function sealedByBytes(file: LmdbFile, name: string): SealedDatabase<Buffer> {
-  return sealedDatabase<Buffer>(file, name, 'binary');
+/** `onDamage` is told before a read fails with `corrupt_data`. */
+export function sealedByBytes(file: LmdbFile, name: string, onDamage?: () => void): SealedDatabase<Buffer> {
+  return sealedDatabase<Buffer>(file, name, 'binary', onDamage);
 }
 
-export function sealedByNumber(file: LmdbFile, name: string): SealedDatabase<number> {
-  return sealedDatabase<number>(file, name, 'uint32');
+export function sealedByNumber(file: LmdbFile, name: string, onDamage?: () => void): SealedDatabase<number> {
+  return sealedDatabase<number>(file, name, 'uint32', onDamage);
 }
 
 function sealedDatabase<K extends Buffer | number>(
   file: LmdbFile,
   name: string,
   keyEncoding: 'binary' | 'uint32',
+  onDamage = () => {},
 ): SealedDatabase<K> {
   const database = file.openDB<Buffer, K>({ name, encoding: 'binary', keyEncoding });
   let view: Buffer = Buffer.alloc(0);
@@ -52,11 +54,16 @@ function sealedDatabase<K extends Buffer | number>(
     const end = sealed.length - CHECKSUM_BYTES;
     // LMDB hands out the same memory again and again; making a view costs more than summing up one.
     if (view.buffer !== sealed.buffer || view.byteOffset !== sealed.byteOffset || view.length !== end) {
-      if (end < 0) throw damaged(name);
+      if (end < 0) throw damaged();
       view = Buffer.from(sealed.buffer, sealed.byteOffset, end);
     }
-    if (checksum(view, key) !== sealed.readUInt32LE(end)) throw damaged(name);
+    if (checksum(view, key) !== sealed.readUInt32LE(end)) throw damaged();
     return view;
+  }
+
+  function damaged(): Error {
+    onDamage();
+    return failure('corrupt_data', `A record of ${name} does not match its checksum.`);
   }
 
   return {
@@ -106,8 +113,4 @@ export function pagesOf({ treeBranchPageCount, treeLeafPageCount, overflowPages 
 
 function checksum(value: Uint8Array, key: Buffer | number): number {
   return crc32(value, typeof key === 'number' ? key : crc32(key));
-}
-
-function damaged(name: string): Error {
-  return failure('corrupt_data', `A record of ${name} does not match its checksum.`);
 }

@@ -1,6 +1,8 @@
 import { existsSync } from 'node:fs';
 import { readFile, rm, stat } from 'node:fs/promises';
+import { failure } from '../core/errors.ts';
 import type { DataDirPaths } from './data-dir.ts';
+import { isUnwritable } from './disk-failure.ts';
 import { reached } from './durable-steps.ts';
 import { checksumOf, sync, writeDurably } from './graph-snapshot.ts';
 import { lmdbTransaction } from './lmdb/check-lmdb.ts';
@@ -26,14 +28,20 @@ export interface FoundAsLeft {
 /**
  * Whether the store's file is, byte for byte, what the last orderly end left; undefined when it is not, or when there
  * was none. The mark is gone afterwards, durably: however this life ends, only an orderly end leaves another one, so that
- * a file that ends the process is checked by the next start. The folder must be locked.
+ * a file that ends the process is checked by the next start. The folder must be locked. Fails with `invalid_config` when
+ * it cannot be written to.
  */
 export async function takeClosedMark({ root, store, closed }: DataDirPaths): Promise<FoundAsLeft | undefined> {
   if (!existsSync(closed)) return undefined;
   const mark = await readMark(closed);
   const isAsLeft = mark !== undefined && (await fits(mark, store));
-  await rm(closed);
-  await sync(root);
+  try {
+    await rm(closed);
+    await sync(root);
+  } catch (cause) {
+    if (!isUnwritable(cause)) throw cause;
+    throw failure('invalid_config', `The data folder ${root} cannot be written to.`, { cause });
+  }
   reached('closed mark taken');
   return isAsLeft ? { mark, transaction: lmdbTransaction(store) } : undefined;
 }

@@ -1,4 +1,4 @@
-import { isFailure } from '../core/errors.ts';
+import { failure, isFailure } from '../core/errors.ts';
 import type { SnapshotInfo } from '../core/ports.ts';
 import type { GraphState } from './cover-graph.ts';
 import type { CoverIndexEvent, GraphClient } from './graph-client.ts';
@@ -47,6 +47,13 @@ export function createGraphMaintenance(options: GraphMaintenanceOptions): GraphM
       });
   }
 
+  /** An error of the disk comes out of the graph's thread without its code. */
+  function sayThatSaveFailed(error: Error): never {
+    if (isFailure(error)) throw error;
+    onEvent({ event: 'graph_save_failed', error });
+    throw failure('unavailable', 'The graph cannot be saved now.', { cause: error });
+  }
+
   async function saveAndTrim(): Promise<void> {
     const before = graph.status().snapshot?.sequence;
     const { snapshot } = await graph.save();
@@ -71,7 +78,7 @@ export function createGraphMaintenance(options: GraphMaintenanceOptions): GraphM
     save: () => alone(saveAndTrim).catch((error: Error) => onEvent({ event: 'graph_save_failed', error })),
     snapshot: (copy) =>
       alone(async () => {
-        await saveAndTrim();
+        await saveAndTrim().catch(sayThatSaveFailed);
         return copy();
       }),
     rebuild: (because) => alone(() => rebuildAndSave(because)),

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { failure } from '../core/errors.ts';
 import type { JudgementCounts, WrittenJudgements } from '../core/ports.ts';
 import type { Grade, Judgement } from '../core/types.ts';
-import { isDiskFull } from './disk-failure.ts';
+import { isDiskFull, isUnwritable } from './disk-failure.ts';
 import { demandRoom } from './lmdb/disk-room.ts';
 import { type LmdbFile, openLmdb } from './lmdb/open-lmdb.ts';
 import { sealedByBytes, sealedByNumber } from './lmdb/sealed-database.ts';
@@ -74,7 +74,7 @@ export function openJudgementFile(path: string) {
         yield { ...current, id: key.toString('utf8', TOPIC_BYTES), ...decodeGrade(value) };
       }
     },
-    /** Fsynced when it returns. When the disk is full it throws `storage_full`, and nothing was written. */
+    /** Fsynced when it returns. Throws `storage_full` or `unavailable`, and nothing was written, when the disk does not take it. */
     put(given: readonly GivenJudgement[]): WrittenJudgements {
       return inTransaction(env, path, given.length, () => {
         const counts = { created: 0, updated: 0, unchanged: 0 };
@@ -116,8 +116,11 @@ function inTransaction<T>(env: LmdbFile, path: string, writes: number, work: () 
   try {
     return env.transactionSync(work);
   } catch (error) {
-    if (!isDiskFull(path, error)) throw error;
-    throw failure('storage_full', 'The disk is full: nothing of this was written.', { cause: error });
+    if (isDiskFull(path, error)) {
+      throw failure('storage_full', 'The disk is full: nothing of this was written.', { cause: error });
+    }
+    if (!isUnwritable(error)) throw error;
+    throw failure('unavailable', 'The disk does not take writes: nothing of this was written.', { cause: error });
   }
 }
 

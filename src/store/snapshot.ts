@@ -35,11 +35,11 @@ export async function writeSnapshot(source: {
   readonly about: StoreAbout;
 }): Promise<SnapshotInfo> {
   const { paths, about } = source;
-  await mkdir(paths.snapshots, { recursive: true });
-  await removeUnfinished(paths.snapshots);
   const folder = join(paths.snapshots, `${UNFINISHED}${randomBytes(6).toString('hex')}`);
   const copy = dataDirPaths(folder);
   try {
+    await mkdir(paths.snapshots, { recursive: true });
+    await removeUnfinished(paths.snapshots);
     await mkdir(copy.graph, { recursive: true });
     const databases = await lmdbFiles(paths.root);
     for (const file of databases) await copyLmdbFile(join(paths.root, file), join(folder, file));

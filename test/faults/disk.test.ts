@@ -13,6 +13,7 @@ import {
   temporaryFolder,
   writeAll,
 } from '../store/sample-covers.ts';
+import { freezable } from './frozen-files.ts';
 import { mountSmallDisk } from './small-disk.ts';
 
 const MIB = 1024 * 1024;
@@ -98,4 +99,40 @@ test('a folder that cannot be written to is refused as such', async (t) => {
   await opened.close();
   disk.makeReadOnly();
   await assert.rejects(openSample(dataDir), (error) => isFailure(error, 'invalid_config'));
+});
+
+test('a disk that stops taking writes under a service: they are refused by name, reads go on, and writes too once it does', async (t) => {
+  const dataDir = join(temporaryFolder(t), 'data');
+  const service = await openService({ data_dir: dataDir });
+  t.after(() => service.close());
+  const judge = (grade: number) => {
+    const payload = { judgements: [{ query: '猫', id: 'cover/1', grade }] };
+    return service.call({ method: 'PUT', url: '/judgements', payload });
+  };
+  const numbers = Array.from({ length: 40 }, (_, i) => i);
+  assert.equal((await index(service, numbers)).errors, false);
+  assert.equal((await judge(1)).status, 200);
+  const disk = freezable(t, dataDir);
+  if (disk === undefined) return;
+
+  disk.freeze();
+  for (let attempt = 0; attempt < 3; attempt++) {
+    const [refused] = (await index(service, [100])).items;
+    assert.deepEqual([refused.status, refused.error.code, refused.error.retryable], [503, 'unavailable', true]);
+  }
+  const copy = () => service.call({ method: 'POST', url: '/snapshot' });
+  for (const { status, body } of [await judge(2), await copy()]) {
+    assert.deepEqual([status, body.code, body.retryable], [503, 'unavailable', true]);
+  }
+  assert.equal((await service.call({ url: '/covers/cover%2F1' })).status, 200);
+  const query = { query: '猫', top_n: 5, deadline_ms: 20_000 };
+  const { body } = await service.call({ method: 'POST', url: '/rank', payload: query });
+  assert.deepEqual([body.results.length, body.degraded], [5, []]);
+  const { text } = await service.call({ url: '/metrics' });
+  assert.match(text, /coverrank_index_items_total\{result="unavailable"\} 3/);
+  assert.ok((await events(service)).includes('graph_save_failed'));
+
+  disk.thaw();
+  assert.equal((await index(service, [100])).errors, false);
+  assert.deepEqual([(await judge(2)).body.updated, (await copy()).body.covers], [1, 41]);
 });

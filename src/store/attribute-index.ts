@@ -12,17 +12,21 @@ export interface AttributeIndex {
   has(label: number): boolean;
   set(label: number, attributes: Attributes): void;
   remove(label: number): void;
+  /**
+   * Makes ready what a filter for a value looks into, cover by cover. Anything may be done between two steps; a filter
+   * that needs it before makes it at once, which takes a good while over a million covers.
+   */
+  prepare(): Iterable<void>;
   /** Labels that the filter lets through. The set lives on and follows later writes; do not change it. */
   matching(filter: Filter): ReadonlySet<number>;
 }
 
 interface Column {
   readonly values: Map<number, AttributeValue>;
-  /**
-   * Made when a filter first asks for a value, and kept up to date from then on: most attributes are never asked for,
-   * and making all of them would take a third of a start.
-   */
+  /** Undefined until they are begun: while many covers are read for the first time they would take a third of it. */
   postings: Postings | undefined;
+  /** Whether every value has its posting. */
+  isComplete: boolean;
 }
 
 /** Labels by scalar value, for `equals` and `in`. */
@@ -39,6 +43,8 @@ export function createAttributeIndex(): AttributeIndex {
   const live = new Set<number>();
   const columns = new Map<string, Column>();
   const cache = new Map<string, { readonly filter: Filter; readonly labels: Set<number> }>();
+  /** Whether attributes that come for the first time get their postings as they come. */
+  let isPrepared = false;
 
   function remove(label: number): void {
     if (live.delete(label)) forget(label);
@@ -54,8 +60,21 @@ export function createAttributeIndex(): AttributeIndex {
     const before = live.size;
     live.add(label);
     if (live.size === before) forget(label);
-    for (const [key, value] of Object.entries(attributes)) addValue(columns, key, label, value);
+    for (const [key, value] of Object.entries(attributes)) addValue(columnOf(key), label, value);
     for (const { filter, labels } of cache.values()) if (matchesFilter(filter, attributes)) labels.add(label);
+  }
+
+  function columnOf(key: string): Column {
+    const known = columns.get(key);
+    if (known !== undefined) return known;
+    const column = { values: new Map(), postings: isPrepared ? new Map() : undefined, isComplete: isPrepared };
+    columns.set(key, column);
+    return column;
+  }
+
+  function* prepare(): Iterable<void> {
+    isPrepared = true;
+    for (const column of columns.values()) yield* complete(column);
   }
 
   function matching(filter: Filter): ReadonlySet<number> {
@@ -103,9 +122,8 @@ export function createAttributeIndex(): AttributeIndex {
     if (column === undefined) return { size: 0, labels: () => [] };
     const wanted = wantedValues(condition);
     if (wanted === undefined) return { size: column.values.size, labels: () => column.values.keys() };
-    column.postings ??= postingsOf(column.values);
-    const { postings } = column;
-    const found = [...new Set(wanted)].map((value) => labelsOf(postings.get(value)));
+    for (const _ of complete(column));
+    const found = [...new Set(wanted)].map((value) => labelsOf(column.postings?.get(value)));
     return {
       size: found.reduce((sum, posting) => sum + posting.size, 0),
       labels: function* () {
@@ -122,6 +140,7 @@ export function createAttributeIndex(): AttributeIndex {
     has: (label) => live.has(label),
     set,
     remove,
+    prepare,
     matching,
   };
 }
@@ -132,20 +151,20 @@ interface Candidates {
   labels(): Iterable<number>;
 }
 
-function addValue(columns: Map<string, Column>, key: string, label: number, value: AttributeValue): void {
-  let column = columns.get(key);
-  if (column === undefined) {
-    column = { values: new Map(), postings: undefined };
-    columns.set(key, column);
-  }
-  column.values.set(label, value);
-  if (column.postings !== undefined) addPostings(column.postings, label, value);
+function addValue({ values, postings }: Column, label: number, value: AttributeValue): void {
+  values.set(label, value);
+  if (postings !== undefined) addPostings(postings, label, value);
 }
 
-function postingsOf(values: Column['values']): Postings {
-  const postings: Postings = new Map();
-  for (const [label, value] of values) addPostings(postings, label, value);
-  return postings;
+/** Value by value. What is set meanwhile has its posting already, and to add it again does no harm. */
+function* complete(column: Column): Iterable<void> {
+  if (column.isComplete) return;
+  column.postings ??= new Map();
+  for (const [label, value] of column.values) {
+    addPostings(column.postings, label, value);
+    yield;
+  }
+  column.isComplete = true;
 }
 
 function addPostings(postings: Postings, label: number, value: AttributeValue): void {

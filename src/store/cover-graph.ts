@@ -27,6 +27,8 @@ export interface CoverGraph {
   state(): GraphState;
   /** Reads the snapshot and what was written since, or builds from the store; returns why it had to be built. */
   load(how: LoadOptions): Promise<string | undefined>;
+  /** Makes ready, after `load`, what would hold up the first searches with a filter. */
+  prepareFilters(): Promise<void>;
   /** Takes in all writes up to `sequence`. */
   catchUp(sequence: number): Promise<void>;
   search(query: GraphQuery): Promise<Scored>;
@@ -35,7 +37,7 @@ export interface CoverGraph {
   save(): Promise<GraphManifest>;
   /** Builds the graph anew from the store, beside the one that goes on answering, and drops all tombstones. */
   rebuild(): Promise<void>;
-  /** Makes `catchUp` and `rebuild` fail soon, where they are under way. */
+  /** Makes `prepareFilters`, `catchUp` and `rebuild` fail soon, where they are under way. */
   stop(): void;
 }
 
@@ -120,6 +122,11 @@ export function createCoverGraph({ store, folder, owner, efSearch }: CoverGraphO
       if (stopped) throw failure('unavailable', 'The graph is being closed.');
       await nextTurn();
     }
+  }
+
+  async function prepareFilters(): Promise<void> {
+    let steps = 0;
+    for (const _ of attributes.prepare()) if (++steps % LOG_CHUNK === 0) await giveWay();
   }
 
   function demandWhole(cover: StoredCover): void {
@@ -300,6 +307,7 @@ export function createCoverGraph({ store, folder, owner, efSearch }: CoverGraphO
       snapshot: saved === undefined ? null : { sequence: saved.sequence, createdAt: saved.createdAt },
     }),
     load,
+    prepareFilters,
     catchUp,
     search,
     score,

@@ -50,6 +50,8 @@ await serveThread<VectorIndexThreadData>(({ storePath, graphFolder, owner, efSea
   return {
     load: async (how) => {
       const rebuiltBecause = await tracked(graph.load(how));
+      // It ends early when the graph is closed meanwhile.
+      void tracked(graph.prepareFilters().catch(() => {}));
       return { state: graph.state(), rebuiltBecause };
     },
     catchUp: (sequence) => stateAfter(graph.catchUp(sequence)),

@@ -75,10 +75,13 @@ const change = fc.oneof(
   fc.record({ label: fc.integer({ min: 1, max: 12 }), attributes: fc.constant(undefined) }),
 );
 
-test('the index answers like looking at every cover, before and after writes', () => {
+test('the index answers like looking at every cover, before, between and after writes, prepared as far as may be', () => {
+  const writes = fc.array(change);
+  const filters = fc.array(filter, { maxLength: 20 });
   fc.assert(
-    fc.property(fc.array(change), fc.array(filter, { maxLength: 20 }), fc.array(change), (before, filters, after) => {
+    fc.property(writes, filters, writes, fc.boolean(), (before, filters, after, asksEarly) => {
       const index = createAttributeIndex();
+      const preparing = index.prepare()[Symbol.iterator]();
       const covers = new Map<number, Attributes>();
       const write = (changes: typeof before): void => {
         for (const { label, attributes: next } of changes) {
@@ -89,6 +92,7 @@ test('the index answers like looking at every cover, before and after writes', (
             index.set(label, next as Attributes);
             covers.set(label, next as Attributes);
           }
+          if (changes === after) preparing.next();
         }
       };
       const check = (): void => {
@@ -102,8 +106,10 @@ test('the index answers like looking at every cover, before and after writes', (
         assert.equal(index.size, covers.size);
       };
       write(before);
-      check();
+      if (asksEarly) check();
       write(after);
+      check();
+      while (preparing.next().done !== true);
       check();
     }),
     { numRuns: 300 },

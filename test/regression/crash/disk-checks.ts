@@ -54,8 +54,10 @@ export function createDiskChecks({ dataDir, oracle, folder, firstKill, tally }: 
   }
 
   async function killCommand(step: (typeof COMMAND_STEPS)[number] | undefined): Promise<void> {
+    if (step === undefined) return;
     if (step === 'migration complete') await killMigration(emptied(join(folder, 'old')), tally);
-    else if (step !== undefined) await killRestore(step, kept, emptied(join(folder, 'restored')), tally);
+    else if (step === 'closed mark left' || step === 'closed mark taken') await killRebuild(step, dataDir, tally);
+    else await killRestore(step, kept, emptied(join(folder, 'restored')), tally);
   }
 
   return {
@@ -102,6 +104,20 @@ async function killMigration(dataDir: string, tally: Tally): Promise<void> {
   const { covers, problems } = await verifyDataDir(dataDir);
   if (covers !== OLD_COVERS || problems.length > 0) {
     tally.faults.push(`an upgrade that was killed left ${covers} of ${OLD_COVERS} covers: ${problems.join(' ')}`);
+  }
+}
+
+/** A command on the service's own folder, whose next life finds what the end of the command, or its start, left. */
+async function killRebuild(step: DurableStep, dataDir: string, tally: Tally): Promise<void> {
+  const rebuild = ['rebuild', '--data-dir', dataDir];
+  if (step === 'closed mark taken') {
+    const { ended, child } = startProcess(rebuild, undefined);
+    child.stdout?.resume();
+    if ((await ended) !== '0') tally.faults.push('a rebuild did not end in order');
+  }
+  await runUntilKilled(rebuild, step, tally);
+  if (existsSync(dataDirPaths(dataDir).closed) !== (step === 'closed mark left')) {
+    tally.faults.push(`a rebuild killed at "${step}" left the wrong mark`);
   }
 }
 

@@ -13,11 +13,13 @@ export const SERVICE_STEPS = [
   'snapshot complete',
   'snapshot named',
 ] as const satisfies DurableStep[];
-/** Steps of commands that work on a folder of their own. */
+/** Steps of commands: on a folder of their own, and of a rebuild between two lives of the service. */
 export const COMMAND_STEPS = [
   'restore copied',
   'migration complete',
   'restore complete',
+  'closed mark left',
+  'closed mark taken',
 ] as const satisfies DurableStep[];
 const AT_RANDOM = 5;
 const MOST_TIMES = 3;

@@ -23,6 +23,8 @@ export interface LaneOptions {
 
 /** A life that is to end at a step ends there, however long that takes on a busy machine. */
 const STEP_PATIENCE_MS = 60_000;
+/** Between the first commands that two lanes kill, so that even short lanes kill each of them. */
+const KILLS_APART = 2;
 const SHORTEST_LIFE_MS = 20;
 const MAX_FAILED_STARTS = 20;
 const SEED_BATCH = 250;
@@ -44,7 +46,7 @@ export async function runLane(options: LaneOptions, tally: Tally): Promise<void>
   const random = createRandom(seed);
   const oracle = createOracle(options.covers, embeddingDim, seed);
   const dataDir = join(folder, 'data');
-  const disk = createDiskChecks({ dataDir, oracle, folder, firstKill: number, tally });
+  const disk = createDiskChecks({ dataDir, oracle, folder, firstKill: KILLS_APART * number, tally });
   const plan = planKills(random);
   let kill = plan.next().value;
   let query: Query | undefined;

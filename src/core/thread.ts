@@ -87,6 +87,8 @@ export async function startThread<M extends ThreadMethods>(
       else if ('failed' in reply) reject(revive(reply.failed));
       else settle(reply);
     });
+    // A reply for which there was no memory: whose it was is not told, so that all who wait are.
+    worker.once('messageerror', () => void worker.terminate());
     worker.once('error', (error) => {
       end(error);
       reject(error);
@@ -124,6 +126,10 @@ export async function serveThread<D>(create: (data: D) => Promise<ThreadMethods>
   try {
     const methods = await create(workerData as D);
     port.on('message', (request: Request) => void answer(port, methods, request));
+    // Likewise for a request. The thread ends, and whoever owns it hears so.
+    port.on('messageerror', (error) => {
+      throw error;
+    });
     port.postMessage({ ready: true } satisfies Reply);
   } catch (error) {
     port.postMessage({ failed: serialise(error) } satisfies Reply);

@@ -3,6 +3,7 @@ import type { BundleManifest } from '../core/bundle-format.ts';
 import type { CoverEncoder } from '../core/ports.ts';
 import type { CoverFeatures, ModelRef } from '../core/types.ts';
 import { type Batcher, createBatcher } from './batcher.ts';
+import { createByteBudget } from './byte-budget.ts';
 import { featureOutputs, splitFeatures } from './cover-features.ts';
 import { decodeImage, makeThumbnail } from './image.ts';
 import type { ModelPart } from './model-part.ts';
@@ -25,11 +26,14 @@ export interface ImageTower extends CoverEncoder {
 
 /** Pictures decoded at once; each may hold `maxPixels` x 3 bytes. */
 const DECODERS = 2;
+/** Decoded pictures that wait for the tower: hundreds of common ones, two or three of the largest. */
+const DECODED_BYTES = 192 * 1024 * 1024;
 
 /** The image tower: embedding, image tokens and OCR presence of a cover, all of it independent of any query. */
 export function createCoverEncoder(deps: CoverEncoderDeps): ImageTower {
   const { manifest } = deps;
   const decoding = pLimit(DECODERS);
+  const decoded = createByteBudget(DECODED_BYTES);
   const outputs = featureOutputs(manifest);
 
   const queue = createBatcher<RgbImage, CoverFeatures>({
@@ -40,25 +44,33 @@ export function createCoverEncoder(deps: CoverEncoderDeps): ImageTower {
       splitFeatures(await deps.part.call('encodeImages', { images, outputs }), images.length, manifest),
   });
 
-  const decode = (bytes: Uint8Array, signal: AbortSignal): Promise<RgbImage> => {
-    const { decoding: mode, size } = manifest.image;
-    return decodeImage(bytes, { maxPixels: deps.maxPixels, decoding: mode, size }, signal);
+  /** Decodes when it is its turn, and does what else needs the bytes. The picture is held until `release` is called. */
+  const decode = <T>(bytes: Uint8Array, signal: AbortSignal, more: () => Promise<T>) =>
+    decoding(async () => {
+      await decoded.room(signal);
+      const { decoding: mode, size } = manifest.image;
+      const picture = await decodeImage(bytes, { maxPixels: deps.maxPixels, decoding: mode, size }, signal);
+      return { picture, more: await more(), release: decoded.hold(picture.data.byteLength) };
+    });
+
+  const encode = async <T>(bytes: Uint8Array, signal: AbortSignal, more: () => Promise<T>) => {
+    const made = await decode(bytes, signal, more);
+    try {
+      return { features: (await queue.submit(made.picture, signal)).result, more: made.more };
+    } finally {
+      made.release();
+    }
   };
 
   return {
     model: deps.model,
     queue,
     async features(bytes, signal) {
-      const picture = await decoding(() => decode(bytes, signal));
-      return (await queue.submit(picture, signal)).result;
+      return (await encode(bytes, signal, async () => undefined)).features;
     },
     async encode(bytes, signal) {
-      const { picture, thumbnail } = await decoding(async () => ({
-        picture: await decode(bytes, signal),
-        thumbnail: await makeThumbnail(bytes, deps.maxPixels),
-      }));
-      const { result } = await queue.submit(picture, signal);
-      return { features: result, thumbnail };
+      const { features, more } = await encode(bytes, signal, () => makeThumbnail(bytes, deps.maxPixels));
+      return { features, thumbnail: more };
     },
   };
 }

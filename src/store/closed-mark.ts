@@ -8,30 +8,35 @@ import { checksumOf, sync, writeDurably } from './graph-snapshot.ts';
 import { lmdbTransaction } from './lmdb/check-lmdb.ts';
 
 /**
- * What an orderly end leaves beside the store's file: its length and checksum. LMDB wrote every one of these bytes, or an
- * earlier start checked them; a start that finds them all as they were need not look into each page and each record.
+ * What an orderly end leaves beside the store's file. LMDB wrote every one of its bytes, or an earlier start checked
+ * them; what a start finds unchanged it need not look into.
  */
-const FORMAT = 1;
-
-interface ClosedMark {
+export interface ClosedMark {
   readonly format: number;
   readonly bytes: number;
-  readonly crc32: number;
+  readonly modifiedMs: number;
+  /** LMDB's newest. */
+  readonly transaction: number;
+  /** Of all bytes: then the pages are known as well. Null for a file that is mostly image tokens and thumbnails. */
+  readonly crc32: number | null;
 }
 
-/** The store's file as it was found: what it was then, and LMDB's newest transaction in it. */
-export interface FoundAsLeft {
-  readonly mark: ClosedMark;
-  readonly transaction: number;
-}
+const FORMAT = 1;
+/**
+ * A cover with its embedding takes 4 to 6 kB. Where there are many more, reading all of them would take longer than
+ * walking the pages, which passes over large values.
+ */
+const SUMMED_BYTES_PER_COVER = 12 * 1024;
+const SUMMED_BYTES = 1024 * 1024;
 
 /**
- * Whether the store's file is, byte for byte, what the last orderly end left; undefined when it is not, or when there
- * was none. The mark is gone afterwards, durably: however this life ends, only an orderly end leaves another one, so that
- * a file that ends the process is checked by the next start. The folder must be locked. Fails with `invalid_config` when
- * it cannot be written to.
+ * The mark of the last orderly end when the store's file is as that end left it: byte for byte where it was summed up, by
+ * length, time and transaction where not. Undefined when it is not, or when there was no such end. The mark is gone
+ * afterwards, durably: however this life ends, only an orderly end leaves another one, so that a file that ends the
+ * process is checked by the next start. The folder must be locked. Fails with `invalid_config` when it cannot be written
+ * to.
  */
-export async function takeClosedMark({ root, store, closed }: DataDirPaths): Promise<FoundAsLeft | undefined> {
+export async function takeClosedMark({ root, store, closed }: DataDirPaths): Promise<ClosedMark | undefined> {
   if (!existsSync(closed)) return undefined;
   const mark = await readMark(closed);
   const isAsLeft = mark !== undefined && (await fits(mark, store));
@@ -43,18 +48,29 @@ export async function takeClosedMark({ root, store, closed }: DataDirPaths): Pro
     throw failure('invalid_config', `The data folder ${root} cannot be written to.`, { cause });
   }
   reached('closed mark taken');
-  return isAsLeft ? { mark, transaction: lmdbTransaction(store) } : undefined;
+  return isAsLeft ? mark : undefined;
 }
 
 /**
- * Says of the store's file, which nothing has open any more, that its life ended in order. Every byte of it is read,
- * unless it was `found` as an earlier end left it and nothing was written since.
+ * Says of the store's file, which nothing has open any more, that its life ended in order. The bytes of one that holds
+ * little but its `covers` are read, unless it was `found` as an earlier end left it and nothing was written since.
  */
-export async function leaveClosedMark({ store, closed }: DataDirPaths, found: FoundAsLeft | undefined): Promise<void> {
-  const isUnchanged = found !== undefined && lmdbTransaction(store) === found.transaction;
-  const mark: ClosedMark = isUnchanged ? found.mark : { format: FORMAT, ...(await checksumOf(store)) };
+export async function leaveClosedMark(
+  { store, closed }: DataDirPaths,
+  covers: number,
+  found: ClosedMark | undefined,
+): Promise<void> {
+  const transaction = lmdbTransaction(store);
+  const mark = found?.transaction === transaction ? found : await markOf(store, covers, transaction);
   await writeDurably(closed, JSON.stringify(mark));
   reached('closed mark left');
+}
+
+async function markOf(store: string, covers: number, transaction: number): Promise<ClosedMark> {
+  const { size: bytes, mtimeMs: modifiedMs } = await stat(store);
+  const isSummed = bytes <= SUMMED_BYTES + SUMMED_BYTES_PER_COVER * covers;
+  const crc32 = isSummed ? (await checksumOf(store)).crc32 : null;
+  return { format: FORMAT, bytes, modifiedMs, transaction, crc32 };
 }
 
 /** Of another format, or none at all: not a mark. */
@@ -67,7 +83,19 @@ async function readMark(path: string): Promise<ClosedMark | undefined> {
   }
 }
 
-async function fits({ bytes, crc32 }: ClosedMark, store: string): Promise<boolean> {
-  if (!existsSync(store) || (await stat(store)).size !== bytes) return false;
-  return (await checksumOf(store)).crc32 === crc32;
+async function fits({ bytes, modifiedMs, transaction, crc32 }: ClosedMark, store: string): Promise<boolean> {
+  if (!existsSync(store)) return false;
+  const { size, mtimeMs } = await stat(store);
+  if (size !== bytes) return false;
+  if (crc32 !== null) return (await checksumOf(store)).crc32 === crc32;
+  return mtimeMs === modifiedMs && transactionOf(store) === transaction;
+}
+
+/** Undefined for a file whose first pages are damaged, which the walk tells by name. */
+function transactionOf(store: string): number | undefined {
+  try {
+    return lmdbTransaction(store);
+  } catch {
+    return undefined;
+  }
 }

@@ -95,7 +95,7 @@ export async function openCoverIndex(given: CoverIndexOptions): Promise<OpenedCo
   try {
     const found = await takeClosedMark(paths);
     const isAsLeft = found !== undefined;
-    const store = await openStore(paths, { isAsLeft });
+    const store = await openStore(paths, { pagesAreKnown: found !== undefined && found.crc32 !== null });
     opened.push(store.close);
     const about = bindStore(store, paths.root, options);
     const judgements = await openJudgements(paths);
@@ -119,8 +119,9 @@ export async function openCoverIndex(given: CoverIndexOptions): Promise<OpenedCo
     // From now on covers that are gone were lost, which the next start tells by the graph.
     if (graph.status().snapshot === null && store.lastSequence() === 0) await graph.save();
     const closeParts = async (): Promise<void> => {
+      const { covers } = store.counts();
       // Without the mark the next start checks everything, which is right where anything was amiss.
-      if ((await closeAll()) && inOrder) await leaveClosedMark(paths, found).catch(() => {});
+      if ((await closeAll()) && inOrder) await leaveClosedMark(paths, covers, found).catch(() => {});
       await lock.release();
     };
     const index = assemble({ options, paths, about, store, judgements, writer, graph, onEvent }, closeParts);

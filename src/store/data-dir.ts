@@ -78,11 +78,11 @@ export async function lockDataDir(dataDir: string): Promise<DataDirLock> {
 
 /**
  * Opens the folder's store, which must be locked; one of an older format is brought to the present one. Its pages are
- * looked at first unless it `isAsLeft` by an orderly end. Fails with `corrupt_data` when it is damaged.
+ * looked at first unless they are known to be as an orderly end left them. Fails with `corrupt_data` when it is damaged.
  */
-export async function openStore(paths: DataDirPaths, { isAsLeft = false } = {}): Promise<CoverStore> {
+export async function openStore(paths: DataDirPaths, { pagesAreKnown = false } = {}): Promise<CoverStore> {
   await demandStoreFile(paths);
-  if (!isAsLeft) await demandWholeFile(paths.store);
+  if (!pagesAreKnown) await demandWholeFile(paths.store);
   return openChecked(paths.store, async (path) => {
     await migrateStore(path);
     const store = openCoverStore(path);

@@ -1,10 +1,12 @@
 import assert from 'node:assert/strict';
-import { cpSync, existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, readFileSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test, { type TestContext } from 'node:test';
 import { crc32 } from 'node:zlib';
 import { isFailure } from '../../src/core/errors.ts';
+import type { ClosedMark } from '../../src/store/closed-mark.ts';
 import { dataDirPaths } from '../../src/store/data-dir.ts';
+import { lmdbTransaction } from '../../src/store/lmdb/check-lmdb.ts';
 import { verifyDataDir } from '../../src/store/verify.ts';
 import {
   never,
@@ -15,6 +17,7 @@ import {
   recallIds,
   sampleCovers,
   temporaryFolder,
+  upsert,
   writeAll,
 } from './sample-covers.ts';
 
@@ -31,14 +34,19 @@ async function closedFolder(t: TestContext): Promise<ReturnType<typeof dataDirPa
   return dataDirPaths(dataDir);
 }
 
-function markOf(file: string): { bytes: number; crc32: number } {
-  const bytes = readFileSync(file);
-  return { bytes: bytes.length, crc32: crc32(bytes) };
+function markOf(store: string): ClosedMark {
+  const bytes = readFileSync(store);
+  return {
+    format: 1,
+    bytes: bytes.length,
+    modifiedMs: statSync(store).mtimeMs,
+    transaction: lmdbTransaction(store),
+    crc32: crc32(bytes),
+  };
 }
 
-function readMark(file: string): { bytes: number; crc32: number } {
-  const { format: _, ...mark } = JSON.parse(readFileSync(file, 'utf8'));
-  return mark;
+function readMark(file: string): ClosedMark {
+  return JSON.parse(readFileSync(file, 'utf8')) as ClosedMark;
 }
 
 /** Flips a bit of the embedding of `cover`. */
@@ -52,7 +60,7 @@ function damageEmbedding(file: string, { embedding }: (typeof COVERS)[number]): 
 
 /** What a disk does that damages a file while it is in use: the mark is of the damaged bytes. */
 function fitMark({ store, closed }: ReturnType<typeof dataDirPaths>): void {
-  writeFileSync(closed, JSON.stringify({ format: 1, ...markOf(store) }));
+  writeFileSync(closed, JSON.stringify(markOf(store)));
 }
 
 test('an orderly end leaves a mark of the bytes on disk; an index that is open has none, nor what a crash leaves', async (t) => {
@@ -110,11 +118,11 @@ test('what changed since the orderly end is found by the start, wherever it is',
 test('a mark that is none, or of another format, is as good as no mark', async (t) => {
   const { root, store, closed } = await closedFolder(t);
   damageEmbedding(store, COVERS[3] as (typeof COVERS)[number]);
-  const { bytes, crc32 } = markOf(store);
-  for (const mark of ['', '{"format":', 'null', '[]', JSON.stringify({ format: 2, bytes, crc32 }), '{"format":1}']) {
-    writeFileSync(closed, mark);
-    await assert.rejects(openSample(root), (error) => isFailure(error, 'corrupt_data'), mark);
-    assert.ok(!existsSync(closed), mark);
+  const mark = markOf(store);
+  for (const text of ['', '{"format":', 'null', '[]', JSON.stringify({ ...mark, format: 2 }), '{"format":1}']) {
+    writeFileSync(closed, text);
+    await assert.rejects(openSample(root), (error) => isFailure(error, 'corrupt_data'), text);
+    assert.ok(!existsSync(closed), text);
   }
 });
 
@@ -130,6 +138,49 @@ test('damage from before the end is found by whoever reads it, and then by the n
   await index.close();
   assert.ok(!existsSync(paths.closed), 'an end after damage was seen is no orderly one');
   await assert.rejects(openSample(paths.root), (error) => isFailure(error, 'corrupt_data'));
+});
+
+test('a file of large values is known by length, time and transaction; its pages are walked all the same', async (t) => {
+  const paths = dataDirPaths(temporaryFolder(t));
+  const index = await openSample(paths.root);
+  const thumbnail = { contentType: 'image/webp', bytes: new Uint8Array(100_000) };
+  const writes = COVERS.map((cover) => {
+    const features = { embedding: cover.embedding, tokens: undefined, ocrPresence: 0.5 };
+    return upsert(cover, { content: { features, imageHash: 'f00d', thumbnail } });
+  });
+  await index.write(writes).searchable;
+  await index.close();
+  const mark = readMark(paths.closed);
+  assert.deepEqual(mark, { ...markOf(paths.store), crc32: null });
+
+  // What a disk does by itself leaves a file's time as it was.
+  const { atime, mtime } = statSync(paths.store);
+  const cover = COVERS[3] as (typeof COVERS)[number];
+  const whole = readFileSync(paths.store);
+  damageEmbedding(paths.store, cover);
+  const damaged = readFileSync(paths.store);
+  utimesSync(paths.store, atime, mtime);
+  writeFileSync(paths.closed, JSON.stringify({ ...mark, modifiedMs: statSync(paths.store).mtimeMs }));
+  const opened = await openSample(paths.root);
+  const candidates = { embedding: QUERY, k: 1, candidates: [cover.id] };
+  await assert.rejects(opened.recall(candidates, never()), (error) => isFailure(error, 'corrupt_data'));
+  await opened.close();
+
+  // Another time: every record is read.
+  writeFileSync(paths.closed, JSON.stringify({ ...mark, modifiedMs: mark.modifiedMs + 1_000 }));
+  await assert.rejects(openSample(paths.root), (error) => isFailure(error, 'corrupt_data'));
+
+  // The same time, and a page that is not where it belongs.
+  writeFileSync(paths.store, whole);
+  const page = whole.indexOf(Buffer.from('"attributes"')) & ~0xfff;
+  damaged.writeUInt8(damaged.readUInt8(page) ^ 1, page);
+  writeFileSync(paths.store, damaged);
+  utimesSync(paths.store, atime, mtime);
+  writeFileSync(paths.closed, JSON.stringify({ ...mark, modifiedMs: statSync(paths.store).mtimeMs }));
+  await assert.rejects(
+    openSample(paths.root),
+    (error) => isFailure(error, 'corrupt_data') && /cannot be opened: a page/.test(`${error}`),
+  );
 });
 
 test('verify reads every record, whatever the mark says', async (t) => {

@@ -4,6 +4,7 @@ import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
 import Fastify, { type FastifyBaseLogger, LogController } from 'fastify';
 import type { Logger } from 'pino';
 import { packageRoot } from '../core/package-root.ts';
+import { ITEMS_AT_ONCE } from '../indexing/index-covers.ts';
 import { createTaskRegistry } from '../indexing/tasks.ts';
 import { addAuthentication } from './access/auth.ts';
 import { addBrowserPolicy } from './access/browser-policy.ts';
@@ -90,7 +91,8 @@ export async function createApp(
   ignoreExpectations(app.server);
   const gates = createGates(config);
   const telemetry = createTelemetry(app, { version: packageVersion(), gates, brownOut, lifecycle });
-  const deps: RouteDeps = { lifecycle, gates, brownOut, telemetry, tasks: createTaskRegistry(), config };
+  const items = createGate({ concurrency: ITEMS_AT_ONCE, queue: Number.POSITIVE_INFINITY, yieldsTo: gates.rank });
+  const deps: RouteDeps = { lifecycle, gates, items, brownOut, telemetry, tasks: createTaskRegistry(), config };
 
   for (const schema of [ProblemSchema, HealthPartSchema, FilterConditionSchema, OutcomeSchema, TaskSchema]) {
     app.addSchema(schema);

@@ -26,6 +26,8 @@ export type App = FastifyInstance<
 export interface RouteDeps {
   readonly lifecycle: Lifecycle;
   readonly gates: { readonly rank: Gate; readonly index: Gate };
+  /** For the items of indexing requests under way: while rankings wait, one of them is worked on at a time. */
+  readonly items: Gate;
   readonly brownOut: BrownOut;
   readonly telemetry: Telemetry;
   readonly tasks: TaskRegistry;

@@ -20,11 +20,12 @@ export interface CoverIndexerDeps {
   readonly concurrency?: number;
 }
 
-const DEFAULT_CONCURRENCY = 32;
+/** Enough to keep fetching, decoding and the image tower's batches busy side by side. */
+export const ITEMS_AT_ONCE = 32;
 
 /** Every job shares one limit on work under way and one order per id. */
 export function createCoverIndexer(deps: CoverIndexerDeps): CoverIndexer {
-  const concurrency = deps.concurrency ?? DEFAULT_CONCURRENCY;
+  const concurrency = deps.concurrency ?? ITEMS_AT_ONCE;
   const becomingSearchable = new Set<Promise<void>>();
 
   const runJob = createIndexJob({

@@ -19,6 +19,8 @@ export interface IndexOptions {
   readonly signal: AbortSignal;
   /** `searchable`: outcomes come once the graph holds the cover; `durable`: once it is on disk. */
   readonly until: 'searchable' | 'durable';
+  /** Where each item waits until it may be worked on beside what else the service does. Default: nowhere. */
+  readonly enter?: (signal: AbortSignal) => Promise<{ leave(): void }>;
 }
 
 /**
@@ -69,7 +71,7 @@ export function createIndexJob(parts: IndexJobParts): RunIndexJob {
     const slots = new Slots(parts.maxInFlight);
     const entries = new Channel<Entry>();
     const outcomes = new Channel<Promise<readonly ItemOutcome[]>>();
-    void readItems(items, parts, slots, entries, signal);
+    void readItems(items, parts, slots, entries, { ...options, signal });
     const writing = writeGroups(parts, options, entries, outcomes, signal);
     try {
       for (let group = await outcomes.take(); group !== undefined; group = await outcomes.take()) {
@@ -90,15 +92,16 @@ async function readItems(
   parts: IndexJobParts,
   slots: Slots,
   entries: Channel<Entry>,
-  signal: AbortSignal,
+  options: IndexOptions,
 ): Promise<void> {
+  const { signal } = options;
   const source = Symbol.asyncIterator in items ? items[Symbol.asyncIterator]() : items[Symbol.iterator]();
   try {
     for (;;) {
       await untilAborted(slots.acquire(), signal);
       const next = await untilAborted(Promise.resolve(source.next()), signal);
       if (next.done === true) break;
-      entries.push(startItem(next.value, parts, signal));
+      entries.push(startItem(next.value, parts, options));
     }
     entries.close();
   } catch (error) {
@@ -108,13 +111,13 @@ async function readItems(
   }
 }
 
-function startItem(item: IndexItem | RejectedItem, parts: IndexJobParts, signal: AbortSignal): Entry {
+function startItem(item: IndexItem | RejectedItem, parts: IndexJobParts, options: IndexOptions): Entry {
   if ('error' in item) {
     return { id: item.id, planned: Promise.resolve(), settled: { error: item.error }, done: () => {} };
   }
   const turn = parts.turns(item.id);
   const entry: Entry = { id: item.id, planned: Promise.resolve(), settled: undefined, done: turn.done };
-  entry.planned = planInTurn(item, turn, parts, signal).then((settled) => {
+  entry.planned = planInTurn(item, turn, parts, options).then((settled) => {
     entry.settled = settled;
   });
   return entry;
@@ -124,12 +127,13 @@ async function planInTurn(
   item: IndexItem,
   turn: Turn,
   { limit, plan }: IndexJobParts,
-  signal: AbortSignal,
+  { signal, enter }: IndexOptions,
 ): Promise<PlannedWrite | { readonly error: CoverrankError }> {
   try {
     await untilAborted(turn.come, signal);
+    const place = await enter?.(signal);
     const work = limit(() => (signal.aborted ? Promise.reject(abortFailure(signal)) : plan(item, signal)));
-    return await untilAborted(work, signal);
+    return await untilAborted(work, signal).finally(() => place?.leave());
   } catch (error) {
     return { error: asItemError(error) };
   }

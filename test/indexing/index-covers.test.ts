@@ -4,6 +4,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import fc from 'fast-check';
 import { failure, isFailure } from '../../src/core/errors.ts';
 import type { ImageFetcher } from '../../src/core/ports.ts';
+import { createGate } from '../../src/http/admission.ts';
 import { createCoverIndexer } from '../../src/indexing/index-covers.ts';
 import type { ItemOutcome } from '../../src/indexing/index-job.ts';
 import type { IndexItem, RejectedItem, UpsertItem } from '../../src/indexing/item.ts';
@@ -321,4 +322,46 @@ test('a consumer that leaves early closes the source', async () => {
   for await (const _ of indexer.index(source(), { signal: never, until: 'durable' })) break;
   for (let turn = 0; turn < 5; turn++) await nextTurn();
   assert.equal(closed, true);
+});
+
+test('a job under way makes way for other work item by item, and goes on one by one meanwhile', async () => {
+  const { indexer, encoder } = setUp();
+  const others = createGate({ concurrency: 1, queue: 1 });
+  const { enter } = createGate({ concurrency: 4, queue: 12, yieldsTo: others });
+  const other = await others.enter(never);
+  const items = Array.from({ length: 12 }, (_, i) => picture(`cover/${i}`, `picture ${i}`));
+  let waiting: ReturnType<typeof others.enter> | undefined;
+  let mostWhileWaiting = 0;
+  encoder.work = async () => {
+    const started = encoder.encoded.length;
+    if (started === 6) waiting = others.enter(never);
+    if (started > 6 && started <= 10) mostWhileWaiting = Math.max(mostWhileWaiting, encoder.running);
+    await nextTurn();
+    if (started === 10) other.leave();
+  };
+  const outcomes = await collect(indexer.index(items, { signal: never, until: 'searchable', enter }));
+  assert.deepEqual(new Set(outcomes.map(({ result }) => result)), new Set(['created']));
+  assert.equal(encoder.encoded.length, 12);
+  assert.equal(mostWhileWaiting, 1);
+  (await waiting)?.leave();
+});
+
+test('items that wait for other work are given up with their job', async () => {
+  const { indexer, encoder } = setUp();
+  const caller = new AbortController();
+  const others = createGate({ concurrency: 1, queue: 1 });
+  const { enter } = createGate({ concurrency: 1, queue: 10, yieldsTo: others });
+  await others.enter(never);
+  void others.enter(never);
+  encoder.work = async () => caller.abort();
+  const outcomes: ItemOutcome[] = [];
+  const items = [picture('a', 'one'), picture('b', 'two')];
+  const run = async () => {
+    for await (const outcome of indexer.index(items, { signal: caller.signal, until: 'searchable', enter })) {
+      outcomes.push(outcome);
+    }
+  };
+  await assert.rejects(run, (error) => isFailure(error, 'cancelled'));
+  assert.deepEqual(encoder.encoded, ['one']);
+  assert.equal(outcomes.find(({ id }) => id === 'b')?.error?.code, 'cancelled');
 });

@@ -81,14 +81,14 @@ export const addIndexCovers: AddRoute = (app, deps) => {
   );
 };
 
-function streamOutcomes(items: AsyncIterable<ParsedItem>, reply: FastifyReply, { lifecycle, telemetry }: RouteDeps) {
-  const { indexer } = lifecycle.services();
-  const outcomes = indexer.index(items, { signal: clientSignal(reply), until: 'searchable' });
+function streamOutcomes(items: AsyncIterable<ParsedItem>, reply: FastifyReply, deps: RouteDeps) {
+  const { indexer } = deps.lifecycle.services();
+  const outcomes = indexer.index(items, { signal: clientSignal(reply), until: 'searchable', enter: deps.items.enter });
 
   async function* lines(): AsyncGenerator<string> {
     try {
       for await (const outcome of outcomes) {
-        telemetry.indexed(outcome);
+        deps.telemetry.indexed(outcome);
         yield `${JSON.stringify(presentOutcome(outcome))}\n`;
       }
     } catch (error) {
@@ -113,7 +113,11 @@ async function indexJson(body: IndexEnvelope, request: FastifyRequest, reply: Fa
   const task = body.wait ? undefined : deps.tasks.start();
   const outcomes: Outcome[] = [];
   const until = body.wait ? 'searchable' : 'durable';
-  for await (const outcome of indexer.index(body.items, { signal: clientSignal(reply), until })) {
+  for await (const outcome of indexer.index(body.items, {
+    signal: clientSignal(reply),
+    until,
+    enter: deps.items.enter,
+  })) {
     deps.telemetry.indexed(outcome);
     task?.record(outcome);
     outcomes.push(presentOutcome(outcome));

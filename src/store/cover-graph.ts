@@ -102,7 +102,11 @@ export function createCoverGraph({ store, folder, owner, efSearch }: CoverGraphO
     store.refresh();
     const last = store.lastSequence();
     // Other threads read the snapshot while this one reads the covers.
-    const [snapshot] = await Promise.all([readSnapshot(last), readCovers(isAsLeft)]);
+    const [read, covers] = await Promise.allSettled([readSnapshot(last), readCovers(isAsLeft)]);
+    // Not before both are done: a thread that is ended while hnswlib reads a file takes the process with it.
+    if (covers.status === 'rejected') throw covers.reason;
+    if (read.status === 'rejected') throw read.reason;
+    const snapshot = read.value;
     const reason = typeof snapshot === 'string' ? snapshot : await takeSnapshot(snapshot, last);
     if (reason === undefined) return undefined;
     saved = undefined;

@@ -226,6 +226,13 @@ test('covers that cannot be read are told as damage', async (t) => {
   await assert.rejects(openSample(dataDir), (error) => isFailure(error, 'corrupt_data'));
 });
 
+test('damage is told while the graph is still being read, and the process lives on', async (t) => {
+  const dataDir = copyOfSaved(t);
+  const file = join(dataDir, 'covers.lmdb');
+  flip(file, readFileSync(file).indexOf(Buffer.from('title of cover-0"')));
+  for (let i = 0; i < 5; i++) await assert.rejects(openSample(dataDir), (error) => isFailure(error, 'corrupt_data'));
+});
+
 /** `searchable` settles while the thread is being prepared; it takes calls a moment later. */
 async function recallWhenUp(index: CoverIndex): Promise<string[]> {
   while (index.status().graph.state === 'loading') await delay(1);

@@ -62,6 +62,7 @@ test('the service reranks on the server, ranks without it when it dies, and take
     { name: 'cross-encoder', ready: false, required: false, detail: 'absent' },
   );
   const metrics = (await remote.call({ method: 'GET', url: '/metrics' })).text;
+  assert.match(metrics, /coverrank_degraded_total\{stage="rerank",reason="unavailable"\} 1/);
   assert.match(metrics, /coverrank_rerank_server_state\{state="absent"\} 1/);
   assert.match(metrics, /coverrank_rerank_breaker_state\{state="closed"\} 1/);
   assert.match(metrics, /coverrank_rerank_calls_total\{attempt="first"\} \d/);

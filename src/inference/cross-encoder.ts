@@ -18,6 +18,8 @@ export interface CrossEncoderDeps {
   readonly maxQueued: number;
   /** Pairs of one run of the graph, of one or several queries. */
   readonly maxBatchPairs: number;
+  /** Milliseconds that a run should take. */
+  readonly runTargetMs?: number;
 }
 
 export interface LocalCrossEncoder extends CrossEncoder {
@@ -43,7 +45,7 @@ const WARM_UP_RUNS = 2;
 
 /** The bundle's own reranker in a worker thread; pairs of several queries share a run under the pair budget. */
 export function createCrossEncoder(deps: CrossEncoderDeps): LocalCrossEncoder {
-  const { manifest, tokenizer } = deps;
+  const { manifest, tokenizer, runTargetMs = RUN_TARGET_MS } = deps;
   const { rerank, tokens } = manifest;
   if (rerank === null || tokens === null) throw failure('invalid_bundle', 'The bundle has no reranker.');
   const { signals, context_length: contextLength } = rerank;
@@ -76,7 +78,7 @@ export function createCrossEncoder(deps: CrossEncoderDeps): LocalCrossEncoder {
   }
 
   function runPairs(): number {
-    return cost.isKnown ? Math.min(deps.maxBatchPairs, cost.pairsFor(RUN_TARGET_MS, RUN_SHARE)) : deps.maxBatchPairs;
+    return cost.isKnown ? Math.min(deps.maxBatchPairs, cost.pairsFor(runTargetMs, RUN_SHARE)) : deps.maxBatchPairs;
   }
 
   /** Until `pairs` more are through. */
@@ -110,7 +112,7 @@ export function createCrossEncoder(deps: CrossEncoderDeps): LocalCrossEncoder {
     },
     async warmUp() {
       const oneMs = await timeRuns(1);
-      const pairs = Math.min(WARM_UP_PAIRS, deps.maxBatchPairs, Math.floor(RUN_TARGET_MS / oneMs));
+      const pairs = Math.min(WARM_UP_PAIRS, deps.maxBatchPairs, Math.floor(runTargetMs / oneMs));
       if (pairs > 1) cost.calibrate(oneMs, pairs, await timeRuns(pairs));
     },
     score: (query, images, signal, { remainingMs = Number.POSITIVE_INFINITY } = {}) =>

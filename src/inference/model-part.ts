@@ -11,7 +11,7 @@ export interface ModelPartOptions {
   readonly graphs: readonly BundleGraphName[];
   readonly threads: number;
   readonly device: Device;
-  readonly background: boolean;
+  readonly niceness: number;
   /** Told when the thread died and when its successor is up. */
   readonly onDeath?: (error: CoverrankError) => void;
 }
@@ -36,7 +36,7 @@ export async function startModelPart(options: ModelPartOptions): Promise<ModelPa
       graphs: Object.fromEntries(options.graphs.map((name) => [name, graphFile(options.bundle, name)])),
       threads: options.threads,
       device: options.device,
-      background: options.background,
+      niceness: options.niceness,
     };
     return startThread(new URL('./model-thread.js', import.meta.url), data, { name: options.name });
   }

@@ -1,7 +1,7 @@
 import { failure } from '../core/errors.ts';
 import type { GraphSession, Tensor, TensorMap } from '../core/ports.ts';
 import { moved, serveThread } from '../core/thread.ts';
-import { workInBackground } from './priority.ts';
+import { giveWay } from './priority.ts';
 import { type Device, loadGraph } from './session.ts';
 
 /** A worker thread that owns the graphs of one model part. Loading and running block it and nobody else. */
@@ -10,8 +10,8 @@ export interface ModelThreadData {
   readonly graphs: Readonly<Record<string, string>>;
   readonly threads: number;
   readonly device: Device;
-  /** Work that may wait for ranking: the operating system then gives it the cores that are left. */
-  readonly background: boolean;
+  /** How far its work gives way to that of other threads. */
+  readonly niceness: number;
 }
 
 export interface RunRequest {
@@ -37,8 +37,8 @@ export type ModelThreadMethods = {
   preprocess(request: { images: readonly RgbImage[] }): Promise<Tensor>;
 };
 
-await serveThread<ModelThreadData>(async ({ graphs, threads, device, background }) => {
-  if (background) workInBackground();
+await serveThread<ModelThreadData>(async ({ graphs, threads, device, niceness }) => {
+  giveWay(niceness);
 
   const loaded = new Map<string, GraphSession>();
   for (const [name, file] of Object.entries(graphs)) {

@@ -56,7 +56,7 @@ export async function openOfflineModel(dir: string, { maxPixels }: OfflineOption
     graphs: ['preprocess', 'image', 'text', ...(rerank === null ? [] : (['rerank_float'] as const))],
     threads: os.availableParallelism(),
     device: 'cpu',
-    background: false,
+    niceness: 0,
   });
   const tokenizer = openTokenizer(bundle);
   const tokenWidth = Number(manifest.graphs.image.outputs.find(({ name }) => name === 'tokens')?.shape.at(-1) ?? 0);

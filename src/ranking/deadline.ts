@@ -3,6 +3,8 @@ export interface Deadline {
   readonly signal: AbortSignal;
   remainingMs(): number;
   elapsedMs(): number;
+  /** One that ends `ms` sooner, and with this one; it has to be cleared too. */
+  sooner(ms: number): Deadline;
   /** Ends the timer; call it when the answer is ready. */
   clear(): void;
 }
@@ -14,10 +16,13 @@ export function startDeadline(deadlineMs: number, caller: AbortSignal): Deadline
   const expire = (): void => timeout.abort(new DOMException('The deadline passed.', 'TimeoutError'));
   // Timers count whole milliseconds and would give at least one.
   const timer = deadlineMs < 1 ? void expire() : setTimeout(expire, deadlineMs);
+  const signal = AbortSignal.any([timeout.signal, caller]);
+  const remainingMs = (): number => deadlineMs - (performance.now() - startedAt);
   return {
-    signal: AbortSignal.any([timeout.signal, caller]),
-    remainingMs: () => deadlineMs - (performance.now() - startedAt),
+    signal,
+    remainingMs,
     elapsedMs: () => performance.now() - startedAt,
+    sooner: (ms) => startDeadline(remainingMs() - ms, signal),
     clear: () => clearTimeout(timer),
   };
 }

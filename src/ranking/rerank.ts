@@ -25,8 +25,8 @@ interface Scored {
   readonly signals: Signals;
 }
 
-/** Kept back of the deadline for fusing and for writing the answer. */
-const FINISH_MS = 2;
+/** Kept back of the deadline for fusing and for the answer's way, on a machine whose cores are all at work. */
+const FINISH_MS = 8;
 
 /**
  * Scores covers chunk by chunk in recall order until all that the load leaves room for are done or what is left of the
@@ -34,6 +34,15 @@ const FINISH_MS = 2;
  * chunk that fails or comes too late ends the work; what was scored before it stands, and `degraded` says why.
  */
 export async function rerank(job: RerankJob, crossEncoder: CrossEncoder, index: CoverIndex): Promise<Reranked> {
+  const deadline = job.deadline.sooner(FINISH_MS);
+  try {
+    return await scoreInOrder({ ...job, deadline }, crossEncoder, index);
+  } finally {
+    deadline.clear();
+  }
+}
+
+async function scoreInOrder(job: RerankJob, crossEncoder: CrossEncoder, index: CoverIndex): Promise<Reranked> {
   const { ids: wanted, share = 1, deadline, trace } = job;
   const ids = wanted.slice(0, Math.ceil(wanted.length * share));
   const query = crossEncoder.prepare(job.query);
@@ -43,7 +52,7 @@ export async function rerank(job: RerankJob, crossEncoder: CrossEncoder, index: 
   let next = 0;
 
   function scoreNext(): Promise<readonly Scored[]> | undefined {
-    const remainingMs = deadline.remainingMs() - FINISH_MS;
+    const remainingMs = deadline.remainingMs();
     const size = remainingMs > 0 ? crossEncoder.fittingPairs(ids.length - next, remainingMs) : 0;
     if (size === 0) return undefined;
     const covers = withTokens(ids.slice(next, next + size), index);

@@ -23,7 +23,7 @@ before(async () => {
     graphs: ['rerank'],
     threads: 1,
     device: 'cpu',
-    background: false,
+    niceness: 0,
   });
 });
 after(async () => {

@@ -9,16 +9,24 @@ import { rerank } from '../../src/ranking/rerank.ts';
 
 /** A clock that the cross-encoder below moves on, so that deadlines are exact. */
 function manualDeadline(deadlineMs: number): Deadline & { pass(ms: number): void } {
-  const timeout = new AbortController();
   let elapsed = 0;
+  const ends: { readonly at: number; readonly timeout: AbortController }[] = [];
+  const endingAt = (at: number): Deadline => {
+    const timeout = new AbortController();
+    ends.push({ at, timeout });
+    return {
+      signal: timeout.signal,
+      remainingMs: () => at - elapsed,
+      elapsedMs: () => elapsed,
+      sooner: (ms) => endingAt(at - ms),
+      clear: () => {},
+    };
+  };
   return {
-    signal: timeout.signal,
-    remainingMs: () => deadlineMs - elapsed,
-    elapsedMs: () => elapsed,
-    clear: () => {},
+    ...endingAt(deadlineMs),
     pass(ms) {
       elapsed += ms;
-      if (elapsed >= deadlineMs) timeout.abort(new DOMException('', 'TimeoutError'));
+      for (const { at, timeout } of ends) if (elapsed > at) timeout.abort(new DOMException('', 'TimeoutError'));
     },
   };
 }
@@ -78,7 +86,7 @@ test('every cover is scored in chunks of the size that the cross-encoder finds f
 });
 
 test('it stops before a chunk that the deadline cannot hold, and says how far it came', async () => {
-  const deadline = manualDeadline(14);
+  const deadline = manualDeadline(20);
   const { encoder, chunks } = crossEncoder({ deadline, expectedPairMs: 1 });
   const { signals, degraded } = await rerank({ query: 'q', ids, deadline }, encoder, indexWithout());
   assert.deepEqual(chunks, [8, 4]);

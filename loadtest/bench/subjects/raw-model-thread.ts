@@ -1,14 +1,14 @@
 import type { TensorMap } from '../../../src/core/ports.ts';
 import { serveThread } from '../../../src/core/thread.ts';
-import { workInBackground } from '../../../src/inference/priority.ts';
+import { giveWay } from '../../../src/inference/priority.ts';
 import { loadGraph } from '../../../src/inference/session.ts';
 
 /** A graph in a worker thread of its own, as the service has it, with nothing around it: what the runtime alone can do. */
 export interface RawModelData {
   readonly file: string;
   readonly threads: number;
-  /** At the priority of work that may wait for ranking. */
-  readonly background: boolean;
+  /** How far it gives way to other threads. */
+  readonly niceness: number;
 }
 
 export interface RawRun {
@@ -25,8 +25,8 @@ export type RawModelMethods = {
 
 const WARM_UPS = 2;
 
-await serveThread<RawModelData>(async ({ file, threads, background }): Promise<RawModelMethods> => {
-  if (background) workInBackground();
+await serveThread<RawModelData>(async ({ file, threads, niceness }): Promise<RawModelMethods> => {
+  giveWay(niceness);
   const graph = await loadGraph(file, { threads });
   return {
     async time({ inputs, outputs, runs }) {

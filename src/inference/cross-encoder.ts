@@ -33,7 +33,7 @@ export interface LocalCrossEncoder extends CrossEncoder {
  */
 const RUN_TARGET_MS = 60;
 /** A run may take longer where what it costs beside its pairs would else be more than this share of it. */
-const RUN_SHARE = 0.1;
+const RUN_SHARE = 0.07;
 /** A chunk takes at most this share of what is left of its deadline, so that a run slower than thought costs little… */
 const CHUNK_SHARE = 1 / 3;
 /** …unless it is as small as this, and pairs in smaller ones would cost more each. */

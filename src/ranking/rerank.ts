@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises';
 import { untilAborted } from '../core/abort.ts';
 import { isFailure } from '../core/errors.ts';
 import type { CoverIndex, CrossEncoder } from '../core/ports.ts';
@@ -61,7 +62,10 @@ async function scoreInOrder(job: RerankJob, crossEncoder: CrossEncoder, index: C
     const scoring = crossEncoder
       .score(query, tokens, signal, { remainingMs, trace })
       .then((scores) => covers.map(({ id }, position) => ({ id, signals: scores[position] ?? {} })));
-    return untilAborted(scoring, signal);
+    const scored = untilAborted(scoring, signal);
+    // When one before it has failed, nobody hears of it any more.
+    scored.catch(() => {});
+    return scored;
   }
 
   function stopped(reason: DegradationReason): Reranked {
@@ -70,9 +74,9 @@ async function scoreInOrder(job: RerankJob, crossEncoder: CrossEncoder, index: C
 
   let scoring = scoreNext();
   while (scoring !== undefined) {
+    // Tokens are megabytes: others get their turn before the next ones are read.
+    await setImmediate();
     const following = scoreNext();
-    // Nobody may be there to hear of it when it fails: it is of no use once one before it has failed.
-    following?.catch(() => {});
     try {
       for (const scored of await scoring) signals.set(scored.id, scored.signals);
     } catch (error) {

@@ -142,6 +142,7 @@ test('the next chunk waits its turn while one is scored, and is called off when 
     },
   };
   const reranking = rerank({ query: 'q', ids, deadline }, waiting, indexWithout());
+  await setImmediate();
   assert.equal(signals.length, 2);
   fail?.(failure('unavailable', ''));
   assert.equal((await reranking).degraded?.reason, 'unavailable');

@@ -29,7 +29,7 @@ const halfOfCores = (cores: number): number => Math.max(1, Math.floor(cores / 2)
  * With all cores at work on models, the thread that takes requests and keeps deadlines goes first: it needs little, at
  * once. A query's text goes before pairs of others, which take many times as long, and indexing waits for ranking.
  */
-const NICENESS: Readonly<Record<PartName, number>> = { text: 2, rerank: 7, image: 12 };
+const NICENESS: Readonly<Record<PartName, number>> = { text: 5, rerank: 10, image: 15 };
 
 const KINDS: Readonly<Record<PartName, PartKind>> = {
   text: { title: 'text tower', graphs: ['text'], defaultThreads: allCores },

@@ -26,7 +26,7 @@ const schema = {
 };
 
 /** Share of its time that a request may be expected to wait; one that would wait longer is refused at once. */
-const PATIENCE = 0.5;
+const PATIENCE = 0.4;
 
 export const addRank: AddRoute = (app, { lifecycle, gates, brownOut, telemetry }) => {
   app.post(

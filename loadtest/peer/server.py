@@ -52,19 +52,37 @@ def load_index(covers: Path):
     return index
 
 
-def load_tokens(covers: Path, dtype):
+def load_tokens(covers: Path, dtype, width: int):
     """Image tokens of the first covers, [covers, N, width]; None where there are none."""
     import numpy
     import torch
 
     if not (covers / "token_values.npy").exists():
         return None
-    values = torch.from_numpy(numpy.load(covers / "token_values.npy"))
+    values = torch.from_numpy(numpy.load(covers / "token_values.npy", mmap_mode="c"))
     scales = torch.from_numpy(numpy.load(covers / "token_scales.npy"))
-    tokens = torch.empty(values.shape, dtype=dtype)
+    tokens = torch.empty((*values.shape[:2], width), dtype=dtype)
     for cover in range(len(values)):
-        tokens[cover] = (values[cover].float() * scales[cover, :, None]).to(dtype)
+        tokens[cover] = (numbers_of(values[cover], width) * scales[cover, :, None]).to(dtype)
     return tokens
+
+
+def numbers_of(values, width: int):
+    """Stored int8 [N, width * bits / 8] as float32 [N, width]: whole numbers, and behind them what rounding took away, in
+    bytes of 1 / 254 or in packed digits that each stand for the middle of their level."""
+    import torch
+
+    whole, rest = values[:, :width].float(), values[:, width:].float()
+    bits = 8 * values.shape[1] // width - 8
+    if bits == 0:
+        return whole
+    if bits == 8:
+        return whole + rest / 254
+    levels, left, digits = 2**bits, rest + 128, []
+    for _ in range(8 // bits):
+        digits.append(left % levels)
+        left = left // levels
+    return whole + (torch.cat(digits, dim=1) + 0.5) / levels - 0.5
 
 
 def create_app():
@@ -82,7 +100,7 @@ def create_app():
     text_tower, semantic_head = TextTower(weights), SemanticHead(weights)
     tokenizer = BertWordPieceTokenizer(chosen.vocabulary, lowercase=True)
     index = load_index(chosen.covers)
-    tokens = load_tokens(chosen.covers, dtype)
+    tokens = load_tokens(chosen.covers, dtype, weights["proj_ocr_semantic"].shape[0])
 
     class Request(BaseModel):
         query: str

@@ -7,12 +7,13 @@ export interface RunCost {
   learn(pairs: number, elapsedMs: number): void;
   /** Milliseconds that a run of `pairs` is expected to take; 0 while nothing is known. */
   of(pairs: number): number;
-  /** Pairs of the run that takes `targetMs`, or longer where the run itself would be more than `share` of that. */
+  /** Pairs of the run that takes `targetMs`, or up to thrice that where the run itself would be more than `share` of it. */
   pairsFor(targetMs: number, share: number): number;
 }
 
 /** Weight of the newest run in the running mean of the machine's speed. */
 const SMOOTHING = 0.2;
+const MOST_TARGETS = 3;
 
 export function createRunCost(): RunCost {
   let runMs = 0;
@@ -35,7 +36,7 @@ export function createRunCost(): RunCost {
     },
     of: (pairs) => slowness * (runMs + pairMs * pairs),
     pairsFor(targetMs, share) {
-      const ms = Math.max(targetMs / slowness, runMs / share);
+      const ms = Math.min(Math.max(targetMs / slowness, runMs / share), (MOST_TARGETS * targetMs) / slowness);
       return Math.max(1, Math.floor((ms - runMs) / pairMs));
     },
   };

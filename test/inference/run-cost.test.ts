@@ -36,6 +36,8 @@ test('a run is as long as asked for, or longer where it would hardly be worth it
   assert.equal(cost.pairsFor(61, 0.1), 15);
   cost.calibrate(14, 11, 54);
   assert.equal(cost.pairsFor(61, 0.1), 22);
+  cost.calibrate(34, 11, 74);
+  assert.equal(cost.pairsFor(60, 0.1), 37);
   cost.calibrate(500, 1, 500);
   assert.equal(cost.pairsFor(61, 0.1), 1);
 });

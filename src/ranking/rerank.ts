@@ -56,16 +56,18 @@ async function scoreInOrder(job: RerankJob, crossEncoder: CrossEncoder, index: C
     const remainingMs = deadline.remainingMs();
     const size = remainingMs > 0 ? crossEncoder.fittingPairs(ids.length - next, remainingMs) : 0;
     if (size === 0) return undefined;
-    const covers = withTokens(ids.slice(next, next + size), index);
+    const scored = untilAborted(score(ids.slice(next, next + size), remainingMs), signal);
     next += size;
-    const tokens = covers.map((cover) => cover.tokens);
-    const scoring = crossEncoder
-      .score(query, tokens, signal, { remainingMs, trace })
-      .then((scores) => covers.map(({ id }, position) => ({ id, signals: scores[position] ?? {} })));
-    const scored = untilAborted(scoring, signal);
     // When one before it has failed, nobody hears of it any more.
     scored.catch(() => {});
     return scored;
+  }
+
+  async function score(chunk: readonly string[], remainingMs: number): Promise<readonly Scored[]> {
+    const covers = withTokens(chunk, index);
+    const tokens = covers.map((cover) => cover.tokens);
+    const scores = await crossEncoder.score(query, tokens, signal, { remainingMs, trace });
+    return covers.map(({ id }, position) => ({ id, signals: scores[position] ?? {} }));
   }
 
   function stopped(reason: DegradationReason): Reranked {

@@ -158,6 +158,22 @@ test('a caller who left ends the work', async () => {
   );
 });
 
+test('an index whose tokens cannot be read leaves a ranking and a reason', async () => {
+  for (const readable of [0, 1]) {
+    const deadline = manualDeadline(1000);
+    const { encoder } = crossEncoder({ deadline, expectedPairMs: 1 });
+    const whole = indexWithout();
+    let reads = 0;
+    const tokens: CoverIndex['tokens'] = (chunk) => {
+      if (reads++ < readable) return whole.tokens(chunk);
+      throw failure('unavailable', 'The index is closed.');
+    };
+    const { signals, degraded } = await rerank({ query: 'q', ids, deadline }, encoder, { ...whole, tokens });
+    assert.equal(signals.size, 8 * readable);
+    assert.deepEqual(degraded, { stage: 'rerank', reason: 'unavailable', reranked: 8 * readable, wanted: 20 });
+  }
+});
+
 test('a cover that lost its tokens since recall is passed over', async () => {
   const deadline = manualDeadline(1000);
   const { encoder } = crossEncoder({ deadline, expectedPairMs: 1 });

@@ -3,8 +3,9 @@ import { readFile, rm, stat } from 'node:fs/promises';
 import { failure } from '../core/errors.ts';
 import type { DataDirPaths } from './data-dir.ts';
 import { isUnwritable } from './disk-failure.ts';
+import { sync, writeDurably } from './durable-file.ts';
 import { reached } from './durable-steps.ts';
-import { checksumOf, sync, writeDurably } from './graph-snapshot.ts';
+import { checksumOf } from './file-sums.ts';
 import { lmdbTransaction } from './lmdb/check-lmdb.ts';
 
 /**

@@ -1,11 +1,11 @@
-import { createHash, randomBytes } from 'node:crypto';
+import { randomBytes } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { mkdir, open, readdir, readFile, rename, rm, stat, statfs, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rename, rm, stat, statfs } from 'node:fs/promises';
 import { join } from 'node:path';
-import { crc32 } from 'node:zlib';
 import { failure } from '../core/errors.ts';
+import { sync, writeDurably } from './durable-file.ts';
 import { reached } from './durable-steps.ts';
-import { readThrough } from './read-through.ts';
+import { checksumOf, digest, sumsOf } from './file-sums.ts';
 import { GRAPH_PARAMETERS, type ReadVectors, readVectorIndex, type VectorIndex } from './vector-index.ts';
 
 /**
@@ -116,47 +116,9 @@ async function matches(path: string, manifest: GraphManifest): Promise<boolean> 
   return (await checksumOf(path)).crc32 === manifest.crc32;
 }
 
-async function sumsOf(path: string): Promise<Pick<GraphManifest, 'bytes' | 'sha256' | 'crc32'>> {
-  return { ...(await digest(path)), ...(await checksumOf(path)) };
-}
-
 /** Reads a snapshot in which `graphDefect` found nothing, as `readVectorIndex` does; undefined for an empty one. */
 export async function loadGraph(folder: string, manifest: GraphManifest): Promise<ReadVectors | undefined> {
   return manifest.file === null ? undefined : readVectorIndex(join(folder, manifest.file), manifest.embeddingDim);
-}
-
-/** Size and sha256 (hex) of a file. */
-export async function digest(path: string): Promise<{ readonly bytes: number; readonly sha256: string }> {
-  const hash = createHash('sha256');
-  const bytes = await readThrough(path, (chunk) => hash.update(chunk));
-  return { bytes, sha256: hash.digest('hex') };
-}
-
-/** Size and CRC-32 of a file. */
-export async function checksumOf(path: string): Promise<{ readonly bytes: number; readonly crc32: number }> {
-  let sum = 0;
-  const bytes = await readThrough(path, (chunk) => {
-    sum = crc32(chunk, sum);
-  });
-  return { bytes, crc32: sum };
-}
-
-/** Replaces a small file so that after a crash it is whole, old or new. */
-export async function writeDurably(path: string, text: string): Promise<void> {
-  await writeFile(`${path}.tmp`, text);
-  await sync(`${path}.tmp`);
-  await rename(`${path}.tmp`, path);
-  await sync(join(path, '..'));
-}
-
-/** fsync of a file or a folder. */
-export async function sync(path: string): Promise<void> {
-  const handle = await open(path, 'r');
-  try {
-    await handle.sync();
-  } finally {
-    await handle.close();
-  }
 }
 
 /** Level-0 links, the vector and the label, and a share for the upper levels. */

@@ -1,7 +1,7 @@
 import { rename, rm, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
+import { sync } from './durable-file.ts';
 import { reached } from './durable-steps.ts';
-import { sync } from './graph-snapshot.ts';
 import { demandRoom } from './lmdb/disk-room.ts';
 import { type LmdbFile, openLmdb, removeLock } from './lmdb/open-lmdb.ts';
 import { sealedByBytes, sealedByNumber } from './lmdb/sealed-database.ts';

@@ -7,8 +7,10 @@ import type { SnapshotInfo } from '../core/ports.ts';
 import { openCoverStore } from './cover-store.ts';
 import { type DataDirPaths, dataDirPaths, isLmdbName, lmdbFiles, lockDataDir } from './data-dir.ts';
 import { isDiskFull, isUnwritable } from './disk-failure.ts';
+import { sync, writeDurably } from './durable-file.ts';
 import { reached } from './durable-steps.ts';
-import { digest, readGraphManifest, sync, writeDurably } from './graph-snapshot.ts';
+import { digest } from './file-sums.ts';
+import { readGraphManifest } from './graph-snapshot.ts';
 import { copyLmdbFile, removeLock } from './lmdb/open-lmdb.ts';
 import { DATA_FORMAT, type StoreAbout } from './store-about.ts';
 

@@ -18,6 +18,11 @@ export interface PartOptions {
 interface PartKind {
   readonly title: string;
   readonly graphs: readonly BundleGraphName[];
+  /**
+   * With all cores at work on models, the thread that takes requests and keeps deadlines goes first: it needs little, at
+   * once. A query's text goes before pairs of others, which take many times as long, and indexing waits for ranking.
+   */
+  readonly niceness: number;
   readonly defaultThreads: (cores: number) => number;
 }
 
@@ -25,26 +30,16 @@ const MAX_DEFAULT_THREADS = 8;
 const allCores = (cores: number): number => Math.min(cores, MAX_DEFAULT_THREADS);
 const halfOfCores = (cores: number): number => Math.max(1, Math.floor(cores / 2));
 
-/**
- * With all cores at work on models, the thread that takes requests and keeps deadlines goes first: it needs little, at
- * once. A query's text goes before pairs of others, which take many times as long, and indexing waits for ranking.
- */
-const NICENESS: Readonly<Record<PartName, number>> = { text: 5, rerank: 10, image: 15 };
-
 const KINDS: Readonly<Record<PartName, PartKind>> = {
-  text: { title: 'text tower', graphs: ['text'], defaultThreads: allCores },
-  image: {
-    title: 'image tower',
-    graphs: ['preprocess', 'image'],
-    defaultThreads: halfOfCores,
-  },
-  rerank: { title: 'cross-encoder', graphs: ['rerank'], defaultThreads: allCores },
+  text: { title: 'text tower', graphs: ['text'], niceness: 5, defaultThreads: allCores },
+  image: { title: 'image tower', graphs: ['preprocess', 'image'], niceness: 15, defaultThreads: halfOfCores },
+  rerank: { title: 'cross-encoder', graphs: ['rerank'], niceness: 10, defaultThreads: allCores },
 };
 
 /** How the named part is run: threads as configured or by the machine, and what they give way to. */
 export function partSetup(name: PartName, threads: PartOptions['threads']) {
-  const { defaultThreads } = KINDS[name];
-  return { niceness: NICENESS[name], threads: threads[name] || defaultThreads(os.availableParallelism()) };
+  const { niceness, defaultThreads } = KINDS[name];
+  return { niceness, threads: threads[name] || defaultThreads(os.availableParallelism()) };
 }
 
 /** Starts the named parts side by side; when one cannot be started the others are closed again. */

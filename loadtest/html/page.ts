@@ -1,16 +1,16 @@
+import { renderDocument } from '../../src/eval/report/html/document.ts';
 import { escapeHtml } from '../../src/eval/report/html/escape.ts';
 import { facts } from '../../src/eval/report/html/table.ts';
 import { compareReports, NOISE_NOTE } from '../compare.ts';
 import { formatMs, formatNumber, formatShare } from '../format.ts';
 import type { Report } from '../report.ts';
-import { renderDocument } from './document.ts';
 import { latencyPlot, percentilePlot, stagePlot, throughputPlot } from './plots.ts';
 import { comparisonTable, outcomesTable, stagesTable, streamsTable } from './tables.ts';
 
 /** One file with everything in it: opens from a disk, asks no network for anything. */
 export function renderPage(report: Report, earlier?: Report): string {
   const title = `coverrank load test, ${report.startedAt.replace('T', ' ').slice(0, 16)} UTC`;
-  return renderDocument(title, subtitle(report), [
+  const sections = [
     section('At a glance', glance(report)),
     earlier === undefined ? '' : section('Compared with an earlier run', comparison(earlier, report)),
     section('Latency', percentilePlot(report.rank.curve, earlier?.rank.curve) + latencyNote(report)),
@@ -20,7 +20,8 @@ export function renderPage(report: Report, earlier?: Report): string {
     section('Where the time goes', stagePlot(report.kinds) + stagesTable(report.kinds)),
     section('Outcomes', outcomesTable(report)),
     section('Configuration', configuration(report)),
-  ]);
+  ];
+  return renderDocument({ title, subtitle: subtitle(report), sections });
 }
 
 function section(title: string, content: string): string {

@@ -1,7 +1,7 @@
 import { type Axis, lineChart, PLOT, type Series } from '../../../src/eval/report/html/chart.ts';
+import { renderDocument } from '../../../src/eval/report/html/document.ts';
 import { logScale, logTicks } from '../../../src/eval/report/html/scale.ts';
 import { formatNumber } from '../../format.ts';
-import { renderDocument } from '../../html/document.ts';
 import { GROWTH_AXES, type GrowthAxis, type GrowthPoint, type GrowthReport } from './report.ts';
 
 export const AXIS_TITLES: Readonly<Record<GrowthAxis, string>> = {
@@ -20,7 +20,7 @@ export function renderGrowthPage(report: GrowthReport): string {
     return points.length < 2 ? [] : [`<section><h2>${AXIS_TITLES[axis]}</h2>${charts(axis, points)}</section>`];
   });
   const about = `${machine.cpu}, ${machine.cores} cores, ${machine.memoryGiB} GiB, Node ${machine.node}, ONNX Runtime ${machine.onnxruntime}, model ${model}`;
-  return renderDocument(title, [about, ...warnings].join('. '), sections);
+  return renderDocument({ title, subtitle: [about, ...warnings].join('. '), sections });
 }
 
 /** Figures of one unit share a chart. */

@@ -1,15 +1,24 @@
-import { escapeHtml } from '../../src/eval/report/html/escape.ts';
-import { STYLE } from '../../src/eval/report/html/style.ts';
+import { escapeHtml } from './escape.ts';
+import { STYLE } from './style.ts';
 
-/** A page of one file that asks no network for anything. `sections` are HTML, the rest is text. */
-export function renderDocument(title: string, subtitle: string, sections: readonly string[]): string {
+export interface Document {
+  readonly title: string;
+  readonly subtitle: string;
+  /** HTML each. */
+  readonly sections: readonly string[];
+  /** Added to the style sheet. */
+  readonly styles?: string;
+}
+
+/** One file with everything in it: opens from a disk, asks no network for anything. */
+export function renderDocument({ title, subtitle, sections, styles = '' }: Document): string {
   return `<!doctype html>
 <html lang="en">
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>${escapeHtml(title)}</title>
-<style>${STYLE}</style>
+<style>${STYLE}${styles}</style>
 </head>
 <body>
 <main>

@@ -1,5 +1,5 @@
+import { renderDocument } from './document.ts';
 import { escapeHtml } from './escape.ts';
-import { STYLE } from './style.ts';
 
 export interface PageSection {
   readonly title: string;
@@ -40,26 +40,10 @@ pre { background: var(--ground); border-radius: 4px; padding: 10px 12px; overflo
 ul.problems { margin: 0; padding-left: 20px; }
 `;
 
-/** One file with everything in it: opens from a disk, asks no network for anything. */
+/** A report of an evaluation. */
 export function renderPage({ title, subtitle, sections, styles = '' }: Page): string {
   const shown = sections
     .filter(({ content }) => content !== '')
     .map((section) => `<section><h2>${escapeHtml(section.title)}</h2>${section.content}</section>`);
-  return `<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>${escapeHtml(title)}</title>
-<style>${STYLE}${REPORT_STYLE}${styles}</style>
-</head>
-<body>
-<main>
-<h1>${escapeHtml(title)}</h1>
-<p class="quiet">${escapeHtml(subtitle)}</p>
-${shown.join('\n')}
-</main>
-</body>
-</html>
-`;
+  return renderDocument({ title, subtitle, sections: shown, styles: REPORT_STYLE + styles });
 }

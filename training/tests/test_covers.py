@@ -11,10 +11,11 @@ from coverrank_training.covers.artwork import SPLITS, Artwork
 from coverrank_training.covers.collection import draw_collection
 from coverrank_training.covers.compose import Composer, CoverStyle
 from coverrank_training.covers.concepts import load_concepts
+from coverrank_training.covers.filler import Filler
 from coverrank_training.covers.fonts import Fonts
 from coverrank_training.covers.phrases import QUERIES, TITLES
 from coverrank_training.covers.titles import _chinese_lines, _english_lines
-from coverrank_training.data.synthetic import SyntheticData, letter_map, region_maps
+from coverrank_training.data.synthetic import SyntheticData, character_map, region_maps
 from coverrank_training.evaluate.fusion import Candidates, find_candidates, fit_weights, gain
 from coverrank_training.evaluate.gates import make_exam, mean_figure, sit_exam
 from coverrank_training.losses.teaching import Teacher
@@ -115,17 +116,46 @@ def test_maps_say_what_lies_where(composer: Composer):
     assert objects[middle] == cover.main
 
 
-def test_letters_share_their_patch(composer: Composer):
-    titled = [draw(composer, seed, title_share=1.0) for seed in range(20)]
-    english = [cover for cover in titled if cover.title and cover.title.isascii()]
-    assert english
-    for cover in english:
-        shares = letter_map(cover, 7)
-        assert np.allclose(shares.sum(-1), 1)
-        drawn = {chr(97 + letter) for letter in range(26) if shares[:, letter].any()}
-        assert drawn == {c for c in cover.title.lower() if c.isalpha()}
-    chinese = next(cover for cover in titled if cover.title and not cover.title.isascii())
-    assert letter_map(chinese, 7)[:, -1].tolist() == [1.0] * 49
+def test_characters_are_known_where_they_were_drawn(composer: Composer):
+    by_number = {number: character for character, number in composer.alphabet.items()}
+    titled = [draw(composer, seed, title_share=1.0) for seed in range(40)]
+    assert {cover.title.isascii() for cover in titled if cover.title} == {True, False}
+    for cover in titled:
+        spelled = character_map(cover, 7, composer.alphabet)
+        assert spelled.shape == (49, 3)
+        drawn = {by_number[number] for number in spelled.ravel() if number >= 0}
+        wanted = {c for c in (cover.title or "").lower() if c in composer.alphabet}
+        assert drawn <= wanted
+        assert len(drawn) >= min(len(wanted), 3)
+    untitled = draw(composer, 1, title_share=0.0)
+    assert (character_map(untitled, 7, composer.alphabet) == -1).all()
+
+
+def test_filler_never_makes_another_name():
+    filler = Filler(["热", "车", "的"], ["amazing"], ["狗", "热狗", "车", "dog", "hot dog", "watch"])
+    rng = random.Random(1)
+    chinese = {filler.template("狗", "zh", rng).format("狗") for _ in range(300)}
+    assert {"狗的", "的狗", "狗"} <= chinese
+    assert not any("热狗" in text or "车" in text for text in chinese)
+    english = {filler.template("dog", "en", rng).format("dog") for _ in range(300)}
+    assert {"amazing dog", "dog amazing", "watch dog"} <= english
+    assert all(text.endswith("dog") for text in english if "watch" in text)
+
+
+def test_only_training_has_filler(composer: Composer):
+    known = {template for split in ("train", "validation") for template in TITLES["zh"][split]}
+    named = [
+        (cover, composer.concepts[cover.titled].zh) for cover in (draw(composer, seed, "validation", title_share=1.0) for seed in range(40))
+    ]
+    for cover, names in named:
+        if cover.title and not cover.title.isascii():
+            assert any(cover.title.replace(name, "{}") in known for name in names)
+    drawn = [draw(composer, seed, title_share=1.0) for seed in range(60)]
+    assert any(
+        not any((cover.title or "").replace(name, "{}") in known for name in composer.concepts[cover.titled].zh)
+        for cover in drawn
+        if cover.title and not cover.title.isascii()
+    )
 
 
 def test_a_step_can_be_made_again_and_covers_come_up_as_often_as_asked(composer: Composer, tokenizer):
@@ -141,16 +171,16 @@ def test_a_step_can_be_made_again_and_covers_come_up_as_often_as_asked(composer:
     labels = torch.cat([data.at(step).pair_labels for step in range(10)])
     has_text = torch.cat([data.at(step).has_text for step in range(10)])
     assert (labels[has_text][:, 0] == 1).all()
-    assert (labels[~has_text] == 0).all()
+    assert (labels[~has_text] == -1).all()
 
 
 def test_a_teacher_tells_patches_apart_and_the_exam_gives_all_figures(composer: Composer, tokenizer, model):
     data = SyntheticData(composer, tokenizer, side=32, patch=16, length=6, pair_length=6, pairs=2, batch=6, seed=2)
-    teacher = Teacher(64, 32, CONCEPTS, 1)
+    teacher = Teacher(64, 32, CONCEPTS, len(composer.alphabet), 1)
     batch = data.at(0)
     image, tokens = model.image(batch.pixels())
     terms = teacher(image, tokens, model.text(batch.text_ids), model.logit_scale.exp(), batch.lesson)
-    assert {"concept", "query", "title", "main", "objects", "words", "letters"} == set(terms)
+    assert {"concept", "query", "title", "main", "objects", "words", "characters"} == set(terms)
     assert all(torch.isfinite(term) and term >= 0 for term in terms.values())
     figures = sit_exam(model.eval(), make_exam(composer, "validation", side=32), tokenizer, 6, np.array([True] * 3 + [False] * 3))
     assert figures["R@10"].value == 1

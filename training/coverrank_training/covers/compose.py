@@ -5,6 +5,7 @@ import random
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from string import ascii_lowercase
 
 import numpy as np
 from PIL import Image
@@ -12,7 +13,9 @@ from PIL import Image
 from .artwork import Artwork
 from .backgrounds import background
 from .concepts import Concept, load_concepts
+from .filler import Filler, invented_words
 from .fonts import Fonts
+from .phrases import TITLES
 from .titles import Box, draw_title, make_title
 
 
@@ -42,8 +45,8 @@ class Cover:
     title: str | None
     regions: tuple[tuple[int, bool, Box], ...]
     """(concept, whether it is a word, where) from back to front"""
-    letters: tuple[tuple[str, Box], ...]
-    """those of an English title"""
+    characters: tuple[tuple[str, Box], ...]
+    """those of the title"""
     art: str | None
     """the icon set of the main object"""
     sprite: int
@@ -63,6 +66,9 @@ class Composer:
         self.concepts = concepts
         self.artwork = artwork
         self.fonts = fonts
+        self.names = [name for concept in concepts for name in concept.all_names]
+        self.alphabet = _alphabet(concepts)
+        self._filler = Filler([c for c in self.alphabet if not c.isascii()], invented_words(600), self.names)
 
     def cover(self, main: int, split: str, style: CoverStyle, rng: random.Random, noise: np.random.Generator) -> Cover:
         """A cover of concept `main` with the artwork, title templates and typefaces of `split`."""
@@ -84,19 +90,20 @@ class Composer:
             rows.append(rng.choice(self.artwork.of(concept, split)))
             regions.append((concept, False, self._place_small(picture, rows[-1], box, style, rng)))
         titled, title = -1, None
-        letters: list[tuple[str, Box]] = []
+        characters: list[tuple[str, Box]] = []
         if has_title:
             titled = main
             if has_object and rng.random() < style.misleading_share:
                 titled = (main + rng.randrange(1, len(self.concepts))) % len(self.concepts)
-            made = make_title(self.concepts[titled], split, rng, plain=rng.random() < 0.6 * style.ease)
+            filler = self._filler if split == "train" else None
+            made = make_title(self.concepts[titled], split, rng, plain=rng.random() < 0.6 * style.ease, filler=filler)
             font = rng.choice(self.fonts.names(made.language, split))
             title = made.text
             drawn = draw_title(picture, made, font, self.fonts, rng, title_on_top, style.ease)
             regions += [(titled, True, where) for where in drawn.name]
-            letters = drawn.letters
+            characters = drawn.characters
         pixels = _camera(picture, style, rng, noise)
-        return Cover(pixels, main if has_object else -1, small, titled, title, tuple(regions), tuple(letters), art, sprite, tuple(rows))
+        return Cover(pixels, main if has_object else -1, small, titled, title, tuple(regions), tuple(characters), art, sprite, tuple(rows))
 
     def _small_concepts(self, style: CoverStyle, rng: random.Random) -> tuple[int, ...]:
         if style.small_objects == 0 or rng.random() < 0.3 + 0.7 * style.ease:
@@ -146,6 +153,12 @@ class Composer:
             picture.paste(drawn, (round(x), round(y)), drawn)
         side = picture.width
         return x / side, y / side, (x + width) / side, (y + height) / side
+
+
+def _alphabet(concepts: Sequence[Concept]) -> dict[str, int]:
+    """Characters that a model learns to spell with, numbered: a to z, and those of Chinese names and of training's titles."""
+    chinese = {c for text in [*TITLES["zh"]["train"], *(n for concept in concepts for n in concept.zh)] for c in text if c.isalpha()}
+    return {c: number for number, c in enumerate([*ascii_lowercase, *sorted(chinese - set(ascii_lowercase))])}
 
 
 def open_composer(folder: Path) -> Composer:

@@ -15,6 +15,10 @@ class Concept:
     def names(self, language: str) -> tuple[str, ...]:
         return self.zh if language == "zh" else self.en
 
+    @property
+    def all_names(self) -> tuple[str, ...]:
+        return self.zh + self.en
+
 
 def concepts_file():
     return files(__package__) / "concepts.tsv"

@@ -3,6 +3,8 @@
 import random
 from collections.abc import Sequence
 
+from .filler import Filler
+
 TITLES: dict[str, dict[str, tuple[str, ...]]] = {
     "zh": {
         "train": (
@@ -24,6 +26,7 @@ QUERIES: dict[str, dict[str, tuple[str, ...]]] = {
         "train": (
             "{}", "{}", "{}", "{}", "{}视频", "可爱的{}", "{} 搞笑 视频", "{}图片", "{}怎么画", "好看的{}", "{}大全",
             "关于{}的视频", "{}教程", "{}短视频", "{}合集", "{}推荐", "最火的{}", "{}是什么意思", "看{}",
+            "{}日常", "最新{}", "哪里有{}", "{}高清视频", "真实的{}", "给我找{}",
         ),
         "validation": ("{}", "{}精选", "我想看{}", "漂亮的{}"),
         "test": ("{}", "{} 搞笑", "有趣的{}", "{}集锦", "{}在线观看", "想看{}"),
@@ -32,6 +35,7 @@ QUERIES: dict[str, dict[str, tuple[str, ...]]] = {
         "train": (
             "{}", "{}", "{}", "{} video", "cute {}", "funny {} clips", "{} compilation", "how to draw {}", "best {}",
             "a {}", "{} for kids", "the {}", "{} tutorial", "top 10 {}", "{} movie",
+            "pictures of {}", "find {}", "{} moments", "real {}", "my favorite {}", "look at this {}",
         ),
         "validation": ("{}", "{} scenes", "show me {}", "nice {}"),
         "test": ("{}", "{} vlog", "amazing {}", "{} short video", "watch {}"),
@@ -39,6 +43,12 @@ QUERIES: dict[str, dict[str, tuple[str, ...]]] = {
 }  # fmt: skip
 
 
-def make_query(names: Sequence[str], language: str, split: str, rng: random.Random) -> str:
+FILLED_SHARE = 0.4
+
+
+def make_query(names: Sequence[str], language: str, split: str, rng: random.Random, filler: Filler | None = None) -> str:
+    """With a `filler`, some queries have its words around the name in the place of a template of the split."""
     name = names[0] if rng.random() < 0.7 else rng.choice(names)
+    if filler is not None and rng.random() < FILLED_SHARE:
+        return filler.template(name, language, rng).format(name)
     return rng.choice(QUERIES[language][split]).format(name)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from PIL import Image, ImageDraw
 
 from .concepts import Concept
+from .filler import Filler
 from .fonts import Fonts
 from .phrases import TITLES
 
@@ -25,14 +26,20 @@ class Title:
 
 CHINESE_SHARE = {"train": 0.6, "validation": 0.75, "test": 0.75}
 """English takes more practice than its share of what is asked later"""
+FILLED_SHARE = 0.35
 
 
-def make_title(concept: Concept, split: str, rng: random.Random, plain: bool = False) -> Title:
-    """A title about `concept`. `plain`: the name alone."""
+def make_title(concept: Concept, split: str, rng: random.Random, plain: bool = False, filler: Filler | None = None) -> Title:
+    """A title about `concept`. `plain`: the name alone. With a `filler`, some have its words in the place of a template."""
     language = "zh" if rng.random() < CHINESE_SHARE[split] else "en"
     names = concept.names(language)
     name = names[0] if rng.random() < 0.8 else rng.choice(names)
-    template = "{}" if plain else rng.choice(TITLES[language][split])
+    if plain:
+        template = "{}"
+    elif filler is not None and rng.random() < FILLED_SHARE:
+        template = filler.template(name, language, rng)
+    else:
+        template = rng.choice(TITLES[language][split])
     before, after = template.split("{}")
     if language == "en":
         style = rng.random()
@@ -71,8 +78,8 @@ def _english_lines(before: str, name: str, after: str, longest: int = 11) -> lis
 class Drawn:
     name: list[Box]
     """the boxes of the concept's name"""
-    letters: list[tuple[str, Box]]
-    """those of an English title, in lower case"""
+    characters: list[tuple[str, Box]]
+    """those of the title, in lower case"""
 
 
 def draw_title(picture: Image.Image, title: Title, font: str, fonts: Fonts, rng: random.Random, top: bool, large: float) -> Drawn:
@@ -110,13 +117,12 @@ def draw_title(picture: Image.Image, title: Title, font: str, fonts: Fonts, rng:
         origin = y - above + number * step
         draw.text((x, origin), text, font=face, fill=ink, stroke_width=stroke, stroke_fill=paper)
         top_edge, bottom_edge = (origin + above) / side, (origin + below) / side
-        if title.language == "en":
-            ends = [x + face.getlength(text[:count]) for count in range(len(text) + 1)]
-            drawn.letters.extend(
-                (letter.lower(), (ends[i] / side, top_edge, ends[i + 1] / side, bottom_edge))
-                for i, letter in enumerate(text)
-                if letter.isascii() and letter.isalpha()
-            )
+        ends = [x + face.getlength(text[:count]) for count in range(len(text) + 1)]
+        drawn.characters.extend(
+            (character.lower(), (ends[i] / side, top_edge, ends[i + 1] / side, bottom_edge))
+            for i, character in enumerate(text)
+            if character.isalpha()
+        )
         for piece, is_name in line:
             width = face.getlength(piece)
             if is_name and piece:

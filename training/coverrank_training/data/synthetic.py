@@ -1,6 +1,7 @@
 """Batches of synthetic covers, drawn as they are needed, with everything that is known about them."""
 
 import random
+from collections.abc import Mapping
 from dataclasses import replace
 
 import numpy as np
@@ -8,8 +9,10 @@ import torch
 from torch import Tensor
 
 from ..covers.compose import Composer, Cover, CoverStyle
+from ..covers.filler import Filler
 from ..covers.phrases import make_query
-from ..losses.teaching import LETTERS, Lesson
+from ..covers.titles import Box
+from ..losses.teaching import Lesson
 from .batch import Batch
 from .tokenizer import Tokenizer
 
@@ -26,11 +29,8 @@ def region_maps(cover: Cover, grid: int, nothing: int) -> tuple[np.ndarray, np.n
     """Which concept covers most of a patch, and which word a good part of it: [grid * grid] each."""
     objects = np.full((grid, grid), nothing)
     words = np.full((grid, grid), nothing)
-    edges = np.arange(grid) / grid
-    for concept, is_word, (left, top, right, bottom) in cover.regions:
-        across = np.clip(np.minimum(edges + 1 / grid, right) - np.maximum(edges, left), 0, None) * grid
-        down = np.clip(np.minimum(edges + 1 / grid, bottom) - np.maximum(edges, top), 0, None) * grid
-        area = np.outer(down, across)
+    for concept, is_word, box in cover.regions:
+        area = _share_under(box, grid)
         if is_word:
             words[area >= 0.35] = concept
         else:
@@ -38,15 +38,28 @@ def region_maps(cover: Cover, grid: int, nothing: int) -> tuple[np.ndarray, np.n
     return objects.ravel(), words.ravel()
 
 
-def letter_map(cover: Cover, grid: int) -> np.ndarray:
-    """Which letters have their middle in a patch, as shares: [grid * grid, 27], the last for none."""
-    counts = np.zeros((grid, grid, LETTERS + 1), np.float32)
-    for letter, (left, top, right, bottom) in cover.letters:
-        column = min(grid - 1, max(0, int((left + right) / 2 * grid)))
-        first, last = (min(grid - 1, max(0, int(y * grid))) for y in (top * 0.7 + bottom * 0.3, top * 0.3 + bottom * 0.7))
-        counts[first : last + 1, column, ord(letter) - ord("a")] += 1
-    counts[..., LETTERS] = counts.sum(-1) == 0
-    return (counts / counts.sum(-1, keepdims=True)).reshape(grid * grid, -1)
+def character_map(cover: Cover, grid: int, alphabet: Mapping[str, int]) -> np.ndarray:
+    """Which characters of the title lie under a patch: [grid * grid, 3], -1 where there are fewer."""
+    found: list[list[int]] = [[] for _ in range(grid * grid)]
+    for character, box in cover.characters:
+        if character not in alphabet:
+            continue
+        left, top, right, bottom = box
+        middle = min(grid - 1, max(0, int((left + right) / 2 * grid))), min(grid - 1, max(0, int((top + bottom) / 2 * grid)))
+        under = _share_under(box, grid) >= 0.3
+        under[middle[1], middle[0]] = True
+        for patch in np.flatnonzero(under):
+            found[patch].append(alphabet[character])
+    return np.array([[*numbers, -1, -1, -1][:3] for numbers in found])
+
+
+def _share_under(box: Box, grid: int) -> np.ndarray:
+    """Of each patch the share that a box covers: [grid, grid]"""
+    left, top, right, bottom = box
+    edges = np.arange(grid) / grid
+    across = np.clip(np.minimum(edges + 1 / grid, right) - np.maximum(edges, left), 0, None) * grid
+    down = np.clip(np.minimum(edges + 1 / grid, bottom) - np.maximum(edges, top), 0, None) * grid
+    return np.outer(down, across)
 
 
 def _in_other_light(pictures: Tensor, seed: int) -> Tensor:
@@ -68,6 +81,7 @@ class SyntheticData:
         self.side, self.grid = side, side // patch
         self.length, self.pair_length, self.pairs, self.batch, self.seed = length, pair_length, pairs, batch, seed
         self.reuse, self.split, self.covers_before = reuse, split, covers_before
+        self._filler = Filler(*tokenizer.words(), composer.names)
         self._drawn: dict[int, Batch] = {}
 
     def at(self, step: int, rank: int = 0, processes: int = 1) -> Batch:
@@ -97,7 +111,7 @@ class SyntheticData:
             small=torch.tensor([[*c.small, -1, -1][:2] for c in covers]),
             objects=torch.from_numpy(np.stack([objects for objects, _ in maps])),
             words=torch.from_numpy(np.stack([words for _, words in maps])),
-            letters=torch.from_numpy(np.stack([letter_map(c, self.grid) for c in covers])),
+            characters=torch.from_numpy(np.stack([character_map(c, self.grid, self.composer.alphabet) for c in covers])),
             asked=torch.tensor([asked for _, asked, *_ in drawn]),
         )
         return Batch(
@@ -122,10 +136,10 @@ class SyntheticData:
 
     def _query(self, concept: int, rng: random.Random) -> str:
         language = "zh" if rng.random() < 0.6 else "en"
-        return make_query(self.composer.concepts[concept].names(language), language, self.split, rng)
+        return make_query(self.composer.concepts[concept].names(language), language, self.split, rng, self._filler)
 
     def _pair(self, cover: Cover, place: int, rng: random.Random) -> tuple[list[int], int]:
-        """By turns what the title says, what it does not say although it is shown, and anything else."""
+        """By turns what the title says, what it does not say although it is shown, and anything else; nothing without a title."""
         concepts = len(self.composer.concepts)
         shown = [c for c in (cover.main, *cover.small) if c >= 0 and c != cover.titled]
         if cover.titled >= 0 and place % 2 == 0:
@@ -134,4 +148,5 @@ class SyntheticData:
             concept = rng.choice(shown)
         else:
             concept = rng.randrange(concepts)
-        return self.tokenizer.encode(self._query(concept, rng), self.pair_length), int(concept == cover.titled)
+        label = int(concept == cover.titled) if cover.titled >= 0 else -1
+        return self.tokenizer.encode(self._query(concept, rng), self.pair_length), label

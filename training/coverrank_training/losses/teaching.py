@@ -15,7 +15,6 @@ from ..models.blocks import Attention
 
 PATCHES_PER_COVER = 16
 NOTHING_WEIGHT = 0.15
-LETTERS = 26
 
 
 @dataclass(frozen=True)
@@ -27,21 +26,21 @@ class Lesson:
     small: Tensor
     objects: Tensor
     words: Tensor
-    letters: Tensor
-    """[B, P, 27]: shares of a to z in a patch, the last for none"""
+    characters: Tensor
+    """those of the title under each patch [B, P, 3], -1 where there are fewer"""
     asked: Tensor
     """the concept that each cover's text asks for [B]"""
 
     def at(self, patches: Tensor) -> "Lesson":
         """What is known of some patches alone, [B, K]"""
-        letters = self.letters.gather(1, patches[..., None].expand(-1, -1, self.letters.shape[-1]))
-        return replace(self, objects=self.objects.gather(1, patches), words=self.words.gather(1, patches), letters=letters)
+        characters = self.characters.gather(1, patches[..., None].expand(-1, -1, self.characters.shape[-1]))
+        return replace(self, objects=self.objects.gather(1, patches), words=self.words.gather(1, patches), characters=characters)
 
 
 class Teacher(nn.Module):
     """Heads for training only. `prototypes` are one embedding per concept, shared by images and texts."""
 
-    def __init__(self, width: int, embedding: int, concepts: int, heads: int):
+    def __init__(self, width: int, embedding: int, concepts: int, characters: int, heads: int):
         super().__init__()
         self.concepts = concepts
         self.prototypes = nn.Parameter(F.normalize(torch.randn(concepts, embedding), dim=-1))
@@ -52,7 +51,7 @@ class Teacher(nn.Module):
         self.main = nn.Linear(width, concepts)
         self.objects = nn.Linear(width, concepts + 1)
         self.words = nn.Linear(width, concepts + 1)
-        self.letters = nn.Linear(width, LETTERS + 1)
+        self.characters = nn.Linear(width, characters + 1)
 
     def read(self, tokens: Tensor) -> tuple[Tensor, Tensor]:
         """What the title says, as logits over concepts [B, C], and the normalised tokens."""
@@ -77,7 +76,7 @@ class Teacher(nn.Module):
             "main": _known(self.main(normed[:, 0]), lesson.main),
             "objects": self._patchwise(self.objects(patches), seen.objects),
             "words": self._patchwise(self.words(patches), seen.words),
-            "letters": _spelling(self.letters(patches), seen.letters),
+            "characters": _spelling(self.characters(patches), seen.characters),
         }
 
     def _shares(self, lesson: Lesson, aside: float = 0.08) -> Tensor:
@@ -102,10 +101,14 @@ def _known(logits: Tensor, labels: Tensor, smoothing: float = 0.0) -> Tensor:
     return F.cross_entropy(logits.float(), labels, ignore_index=-1, label_smoothing=smoothing)
 
 
-def _spelling(logits: Tensor, shares: Tensor) -> Tensor:
-    """Patches without letters count little, as they are most."""
-    weights = torch.where(shares[..., -1] > 0, NOTHING_WEIGHT, 1.0)
-    losses = -(shares * logits.float().log_softmax(-1)).sum(-1)
+def _spelling(logits: Tensor, characters: Tensor) -> Tensor:
+    """The last class means that there is none; such patches count little, as they are most."""
+    chances = logits.float().log_softmax(-1)
+    known = characters >= 0
+    number = known.sum(-1)
+    spelled = (chances.gather(-1, characters.clamp(min=0)) * known).sum(-1) / number.clamp(min=1)
+    losses = -torch.where(number > 0, spelled, chances[..., -1])
+    weights = torch.where(number > 0, 1.0, NOTHING_WEIGHT)
     return (weights * losses).sum() / weights.sum()
 
 

@@ -3,6 +3,8 @@
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from .attend import attend
+
 EPS = 1e-12
 
 
@@ -52,7 +54,7 @@ class _Attention(nn.Module):
             layer(source).unflatten(-1, (self.heads, -1)).transpose(1, 2)
             for layer, source in ((project.query, x), (project.key, memory), (project.value, memory))
         )
-        return self.output(F.scaled_dot_product_attention(q, k, v, attn_mask=mask).transpose(1, 2).flatten(2), x)
+        return self.output(attend(q, k, v, mask).transpose(1, 2).flatten(2), x)
 
 
 class _Intermediate(nn.Module):

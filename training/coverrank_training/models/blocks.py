@@ -4,6 +4,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from .attend import attend
+
 
 class Attention(nn.Module):
     """Multi-head attention with stacked query, key and value projections (`in_proj_weight`)."""
@@ -21,11 +23,11 @@ class Attention(nn.Module):
         """[B, L, W], [B, M, W], [B, M, W] -> [B, L, W]"""
         weights, biases = self.in_proj_weight.chunk(3), self.in_proj_bias.chunk(3)
         q, k, v = (self._split(F.linear(x, w, b)) for x, w, b in zip((query, key, value), weights, biases, strict=True))
-        return self.out_proj(F.scaled_dot_product_attention(q, k, v).transpose(1, 2).flatten(2))
+        return self.out_proj(attend(q, k, v).transpose(1, 2).flatten(2))
 
     def itself(self, x: Tensor) -> Tensor:
         q, k, v = (self._split(part) for part in F.linear(x, self.in_proj_weight, self.in_proj_bias).chunk(3, -1))
-        return self.out_proj(F.scaled_dot_product_attention(q, k, v).transpose(1, 2).flatten(2))
+        return self.out_proj(attend(q, k, v).transpose(1, 2).flatten(2))
 
     def _split(self, x: Tensor) -> Tensor:
         return x.unflatten(-1, (self.heads, -1)).transpose(1, 2)

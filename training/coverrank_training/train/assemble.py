@@ -6,7 +6,7 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from ..covers.compose import open_composer
+from ..covers.compose import Composer, open_composer
 from ..data.cbvs import CbvsData, read_rows
 from ..data.synthetic import SyntheticData
 from ..data.tokenizer import Tokenizer
@@ -55,7 +55,7 @@ def assemble(recipe: Recipe, sources: Sources, folder: Path) -> Run:
             figures = sit_exam(objective.model, exam, tokenizer, recipe.length)  # type: ignore[arg-type]
             return {name: figure.value for name, figure in figures.items()}
 
-        return Run(_objective(model, recipe, len(composer.concepts), sources), data, recipe, folder, evaluate)
+        return Run(_objective(model, recipe, sources, composer), data, recipe, folder, evaluate)
     if sources.data is None or sources.pictures is None:
         raise ValueError("name the covers by --data and --pictures, or take a recipe that draws them")
     pairs = CbvsData(
@@ -68,7 +68,7 @@ def assemble(recipe: Recipe, sources: Sources, folder: Path) -> Run:
         device = next(objective.parameters()).device
         return evaluate_pairs(objective.model, pairs, held_out or [], device)  # type: ignore[arg-type]
 
-    return Run(_objective(model, recipe, 0, sources), pairs, recipe, folder, evaluate_held_out if held_out else None)
+    return Run(_objective(model, recipe, sources), pairs, recipe, folder, evaluate_held_out if held_out else None)
 
 
 def _model(recipe: Recipe, sources: Sources, tokenizer: Tokenizer) -> Uniclip | R2d2:
@@ -85,12 +85,13 @@ def _model(recipe: Recipe, sources: Sources, tokenizer: Tokenizer) -> Uniclip | 
     return model
 
 
-def _objective(model: Uniclip | R2d2, recipe: Recipe, concepts: int, sources: Sources) -> Objective:
+def _objective(model: Uniclip | R2d2, recipe: Recipe, sources: Sources, composer: Composer | None = None) -> Objective:
     teacher = None
     if set(recipe.losses) - _PAIR_TERMS:
-        if not isinstance(model, Uniclip) or concepts == 0:
+        if not isinstance(model, Uniclip) or composer is None:
             raise ValueError("only synthetic covers and a UniCLIP model can be taught by labels")
-        teacher = Teacher(model.sizes.vision_width, model.sizes.embedding, concepts, model.sizes.vision_heads)
+        sizes = model.sizes
+        teacher = Teacher(sizes.vision_width, sizes.embedding, len(composer.concepts), len(composer.alphabet), sizes.vision_heads)
         if sources.teacher is not None:
             state = torch.load(sources.teacher, map_location="cpu", weights_only=True)
             weights = state["averaged"] or state["objective"]

@@ -42,8 +42,9 @@ class Objective(nn.Module):
         if "presence" in wanted:
             terms["presence"] = uniclip_losses.presence(model.presence(tokens[some]), batch.has_text[some])
         if "semantic" in wanted:
-            logits = model.semantic(tokens[some], batch.pair_ids[some])
-            terms["semantic"] = uniclip_losses.semantic(logits, batch.pair_labels[some])
+            told = titled_first(batch)[: -(-len(tokens) // self.recipe.heads_every)]
+            logits = model.semantic(tokens[told], batch.pair_ids[told])
+            terms["semantic"] = uniclip_losses.semantic(logits, batch.pair_labels[told])
         if self.teacher is not None and lesson is not None:
             terms |= self.teacher(image, tokens, text, scale, lesson, generator)
         return {name: terms[name] for name in wanted}
@@ -66,6 +67,11 @@ class Objective(nn.Module):
             by_text, by_image = model.match(tokens[pictures], hidden[texts], ids[texts])
             terms["matching"] = r2d2_losses.matching(by_text, by_image, labels)
         return {name: terms[name] for name in wanted}
+
+
+def titled_first(batch: Batch) -> Tensor:
+    """[B]: covers with something to tell the semantic head, then those without."""
+    return (batch.pair_labels < 0).all(1).long().argsort(stable=True)
 
 
 def busiest_patches(lesson: Lesson, count: int, generator: torch.Generator) -> Tensor:

@@ -26,7 +26,7 @@ class Recipe:
     kept_patches: int = 0
     """when not 0, three of four steps look only at so many patches of a synthetic cover, the busiest first"""
     heads_every: int = 1
-    """the OCR heads see every n-th cover of a batch"""
+    """the OCR heads see one of n covers of a batch; the semantic head those with a title first"""
     length: int = 12
     pair_length: int = 12
     optimizer: str = "adamw"

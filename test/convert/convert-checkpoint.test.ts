@@ -14,10 +14,13 @@ import {
   type Golden,
   goldenPicture,
   goldenPixels,
+  goldenTensors,
   graph,
   largestDifference,
   readGolden,
+  readMatching,
   temporaryFolder,
+  writeCheckpoint,
   writeGoldenCheckpoint,
 } from './golden-model.ts';
 
@@ -110,6 +113,41 @@ test('fp32 pictures, presence and semantic agree with the reference code', async
     token_scale: pick(image['token_scale'], pictures),
   });
   assert.ok(largestDifference(floats(quantised['ocr_semantic']), wanted) < 5e-3);
+});
+
+test('a matching head reads the states of the text tower, as the code that trains it does', async (t) => {
+  const folder = await temporaryFolder(t);
+  const tensors = await goldenTensors(folder);
+  for (const [name, tensor] of [...tensors]) {
+    const matching = name.replace('ocr_content_decoder', 'itm_decoder').replace('ocr_content', 'itm');
+    if (/^(ocr_content|ln_ocr_content|proj_ocr_content)/.test(name)) tensors.set(matching, tensor);
+  }
+  const [golden, trained] = [await readGolden(), await readMatching()];
+  const usual = golden.texts.flatMap((text, index) => (text === RENAMED || text.includes('[CLS]') ? [] : [index]));
+  const texts = usual.map((index) => golden.texts[index] ?? '');
+  const wanted = trained.flatMap((row) => usual.map((index) => row[index] ?? 0));
+  const checkpoint = await writeCheckpoint(folder, tensors);
+  // A text tower of fewer positions than the reranker's texts have rows of the one table that is longer.
+  for (const contextLength of [52, 12]) {
+    const out = join(folder, `bundle-${contextLength}`);
+    const report = await convert(checkpoint, out, { contextLength });
+    assert.deepEqual(report.unknown, []);
+    assert.deepEqual(report.manifest.signals, ['cosine', 'ocr_presence', 'ocr_semantic', 'itm', 'ocr_match']);
+
+    const image = await (await graph(t, out, 'image')).run({ pixel_values: await goldenPixels() });
+    const rerank = await graph(t, out, 'rerank_float');
+    const pairs = golden.images.flatMap((_, picture) => texts.map((_text, text) => ({ picture, text })));
+    const scores = await rerank.run({
+      input_ids: padded(tokenIds(texts, 20), 20),
+      pair_text: ids64(pairs.map(({ text }) => text)),
+      tokens: pick(
+        image['tokens'],
+        pairs.map(({ picture }) => picture),
+      ),
+    });
+    assert.ok(largestDifference(floats(scores['itm']), wanted) < 2e-5);
+    assert.ok(scores['ocr_semantic'] !== undefined);
+  }
 });
 
 test('int8 embeddings point where the fp32 ones do', async (t) => {

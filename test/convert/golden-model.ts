@@ -43,6 +43,12 @@ export async function readGolden(): Promise<Golden> {
   return JSON.parse(await readFile(join(fixtures, 'golden.json'), 'utf8')) as Golden;
 }
 
+/** The matching head's judgement of every picture with every text, [image][text], by the code that trains it. */
+export async function readMatching(): Promise<readonly (readonly number[])[]> {
+  const file = JSON.parse(await readFile(join(fixtures, 'itm.json'), 'utf8')) as { itm_context20: number[][] };
+  return file.itm_context20;
+}
+
 /** Preprocessed pictures [n, 3, 64, 64]. */
 export async function goldenPixels(): Promise<Tensor> {
   const { shape, data } = parseNpy(await readFile(join(fixtures, 'pixels.npy')), 'pixels.npy');

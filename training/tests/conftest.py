@@ -15,6 +15,7 @@ CHARACTERS = "猫狗鱼鸟车船花树红黄蓝绿"
 SIZES = {
     "image_side": 32, "patch": 16, "vision_width": 64, "vision_layers": 2, "text_width": 64, "text_layers": 1, "text_inner": 128,
     "positions": 12, "embedding": 32, "presence_layers": 1, "semantic_layers": 1,
+    "matching_layers": 2,
 }  # fmt: skip
 
 

@@ -137,13 +137,15 @@ def test_the_service_embeds_and_scores_as_the_trained_model_does(model: Uniclip,
             "image": normalize(image, dim=-1)[0],
             "text": normalize(trained.text(ids), dim=-1)[0],
             "ocr_semantic": trained.semantic(tokens, pair).softmax(-1)[0, 0, 1].item(),
+            "itm": trained.match(tokens, trained.bert(pair[0])[None]).softmax(-1)[0, 0, 1].item(),
         }
     for kind, source in (("image", picture), ("text", tmp_path / "t.txt")):
         embedded = json.loads(coverrank("--json", "encode", kind, source, "--model", bundle).splitlines()[0])
         assert np.abs(np.array(embedded["embedding"]) - expected[kind].numpy()).max() < 1e-5
     scored = json.loads(coverrank("--json", "score", "--text", text, "--image", picture, "--model", bundle))
     assert find(scored, "cosine") == pytest.approx(float(expected["image"] @ expected["text"]), abs=1e-5)
-    assert find(scored, "ocr_semantic") == pytest.approx(expected["ocr_semantic"], abs=1e-3)
+    for signal in ("ocr_semantic", "itm"):
+        assert find(scored, signal) == pytest.approx(expected[signal], abs=1e-3)
 
 
 def find(value: object, name: str) -> float:

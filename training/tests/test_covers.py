@@ -1,5 +1,6 @@
 import json
 import random
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +20,8 @@ from coverrank_training.data.synthetic import SyntheticData, character_map, regi
 from coverrank_training.evaluate.fusion import Candidates, find_candidates, fit_weights, gain
 from coverrank_training.evaluate.gates import make_exam, mean_figure, sit_exam
 from coverrank_training.losses.teaching import Teacher
+from coverrank_training.train.objective import Objective
+from coverrank_training.train.recipe import Recipe
 
 CONCEPTS = 6
 
@@ -188,12 +191,26 @@ def test_a_teacher_tells_patches_apart_and_the_exam_gives_all_figures(composer: 
     assert figures["titles"].count == 2 * CONCEPTS
 
 
+@pytest.mark.parametrize("synthetic", [True, False])
+def test_matching_is_learned_with_and_without_grades(composer: Composer, tokenizer, model, synthetic: bool):
+    data = SyntheticData(composer, tokenizer, side=32, patch=16, length=6, pair_length=6, pairs=3, batch=6, seed=2)
+    recipe = Recipe(losses={"matching": 1.0}, steps=1, batch=6, pairs=3)
+    teacher = Teacher(64, 32, CONCEPTS, len(composer.alphabet), 1)
+    batch = data.at(0) if synthetic else replace(data.at(0), lesson=None)
+    terms = Objective(model, teacher, recipe, data.query_bank())(batch, torch.Generator().manual_seed(1))
+    assert set(terms) == {"matching"}
+    terms["matching"].backward()
+    for part in (model.proj_itm, model.itm_decoder.resblocks[0].cross_attn.in_proj_weight, model.visual.conv1.weight):
+        assert part.grad.abs().sum() > 0
+
+
 def test_reranking_gains_what_its_signals_know():
     grades = np.array([[0, 2, 1, 0], [1, 0, 0, 2]])
     cosine = np.array([[0.9, 0.8, 0.7, 0.6]] * 2)
     knows = (grades == 2) * 1.0
     signals = np.stack([cosine, knows, np.zeros((2, 4))], -1)
-    candidates = Candidates(signals, grades, np.array([3 + 1 / np.log2(3)] * 2), np.array([4, 5]))
+    names = ("cosine", "ocr_semantic", "ocr_match")
+    candidates = Candidates(names, signals, grades, np.array([3 + 1 / np.log2(3)] * 2), np.array([4, 5]))
     assert candidates.ndcg((1, 0, 0)) == pytest.approx(
         [(3 / np.log2(3) + 1 / 2) / (3 + 1 / np.log2(3)), (1 + 3 / np.log2(5)) / (3 + 1 / np.log2(3))]
     )
@@ -211,8 +228,9 @@ def test_a_collection_asks_for_what_it_shows_in_both_languages(composer: Compose
     assert {cover.art for cover in collection.covers} == {"twemoji"}
     assert [concept for concept, _ in collection.queries] == [c for c in range(CONCEPTS) for _ in range(2)]
     found = find_candidates(model.eval(), collection, tokenizer, 6, depth=5)
-    assert found.signals.shape == (12, 5, 3)
-    assert ((found.ndcg((1, 0, 0)) >= 0) & (found.ndcg((1, 0, 0)) <= 1)).all()
+    assert found.names == ("cosine", "ocr_semantic", "ocr_match", "itm")
+    assert found.signals.shape == (12, 5, 4)
+    assert ((found.ndcg((1, 0, 0, 0)) >= 0) & (found.ndcg((1, 0, 0, 0)) <= 1)).all()
 
 
 def test_intervals_hold_their_mean():

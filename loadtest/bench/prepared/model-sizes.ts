@@ -33,6 +33,7 @@ export function uniclipSizes(size: ModelSize): UniclipSizes {
     vision: { kind: 'vit', width, layers, heads, mlpWidth, patch, grid: imageSize / patch, size: imageSize },
     text: { width, layers, heads, mlpWidth, vocabulary: VOCABULARY, positions },
     presence: { layers: headLayers, mlpWidth },
+    matching: null,
     semantic: { layers: headLayers, mlpWidth, vocabulary: VOCABULARY, positions },
   };
 }

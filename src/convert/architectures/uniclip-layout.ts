@@ -71,7 +71,7 @@ function addConvolution(expected: Expected, conv: string, norm: string, shape: r
   }
 }
 
-function addHeads(expected: Expected, { vision, presence, semantic }: UniclipSizes): void {
+function addHeads(expected: Expected, { vision, presence, semantic, matching }: UniclipSizes): void {
   if (vision.kind !== 'vit') return;
   const { width } = vision;
   if (presence !== null) {
@@ -84,11 +84,21 @@ function addHeads(expected: Expected, { vision, presence, semantic }: UniclipSiz
   if (semantic !== null) {
     expected.set('decoder_class_embedding', [width]);
     addEmbeddings(expected, 'bert_embedding', semantic.vocabulary, semantic.positions, width);
-    addNorm(expected, 'ln_ocr_semantic', width);
-    expected.set('proj_ocr_semantic', [width, 2]);
-    for (let layer = 0; layer < semantic.layers; layer++) {
-      addDecoderBlock(expected, `ocr_semantic_decoder.resblocks.${layer}`, width, semantic.mlpWidth);
-    }
+    addDecoder(expected, 'ocr_semantic', width, semantic);
+  }
+  if (matching !== null) addDecoder(expected, 'itm', width, matching);
+}
+
+function addDecoder(
+  expected: Expected,
+  name: string,
+  width: number,
+  { layers, mlpWidth }: { readonly layers: number; readonly mlpWidth: number },
+): void {
+  addNorm(expected, `ln_${name}`, width);
+  expected.set(`proj_${name}`, [width, 2]);
+  for (let layer = 0; layer < layers; layer++) {
+    addDecoderBlock(expected, `${name}_decoder.resblocks.${layer}`, width, mlpWidth);
   }
 }
 

@@ -16,6 +16,8 @@ export interface UniclipSizes {
     readonly vocabulary: number;
     readonly positions: number;
   } | null;
+  /** A head over the text tower's states, which our own training adds; no published file has one. */
+  readonly matching: { readonly layers: number; readonly mlpWidth: number } | null;
 }
 
 /** Tensors that every model of the family has and that tell it from others. */
@@ -34,6 +36,7 @@ export function readUniclipSizes(weights: CanonicalWeights, heads: HeadCounts): 
     text,
     presence: hasTokens ? readPresence(weights) : null,
     semantic: hasTokens ? readSemantic(weights, vision.width, text.width) : null,
+    matching: hasTokens ? readMatching(weights, vision.width, text.width) : null,
   };
 }
 
@@ -48,16 +51,29 @@ function readPresence(weights: CanonicalWeights): UniclipSizes['presence'] {
 function readSemantic(weights: CanonicalWeights, visionWidth: number, textWidth: number): UniclipSizes['semantic'] {
   const parts = ['ocr_semantic_decoder.', 'ln_ocr_semantic.', 'proj_ocr_semantic', 'bert_embedding.'];
   if (!hasAny(weights, parts)) return null;
-  if (visionWidth !== textWidth) {
-    throw failure(
-      'invalid_checkpoint',
-      `The semantic head needs towers of one width; the image tower is ${visionWidth} wide, the text tower ${textWidth}.`,
-    );
-  }
+  demandOneWidth('semantic', visionWidth, textWidth);
   return {
     layers: countLayers(weights, 'ocr_semantic_decoder.resblocks'),
     mlpWidth: mlpWidth(weights, 'ocr_semantic_decoder.resblocks.0.mlp.c_fc.weight'),
     vocabulary: shapeOf(weights, 'bert_embedding.word_embeddings.weight', 2)[0] ?? 0,
     positions: shapeOf(weights, 'bert_embedding.position_embeddings.weight', 2)[0] ?? 0,
   };
+}
+
+function readMatching(weights: CanonicalWeights, visionWidth: number, textWidth: number): UniclipSizes['matching'] {
+  // Names that are nobody's standard: what has some of them only is another thing, and left out as such.
+  if (!['itm_decoder.resblocks.', 'ln_itm.', 'proj_itm'].every((part) => hasAny(weights, [part]))) return null;
+  demandOneWidth('matching', visionWidth, textWidth);
+  return {
+    layers: countLayers(weights, 'itm_decoder.resblocks'),
+    mlpWidth: mlpWidth(weights, 'itm_decoder.resblocks.0.mlp.c_fc.weight'),
+  };
+}
+
+function demandOneWidth(head: string, visionWidth: number, textWidth: number): void {
+  if (visionWidth === textWidth) return;
+  throw failure(
+    'invalid_checkpoint',
+    `The ${head} head needs towers of one width; the image tower is ${visionWidth} wide, the text tower ${textWidth}.`,
+  );
 }

@@ -22,6 +22,7 @@ ALL_HARD_AFTER = 250_000
 """covers, after which the curriculum has come from large clean objects and type to clutter"""
 HARDEST = 0.15
 BLOCK = 24
+BANK = 32
 TRAINING_STYLE = CoverStyle(title_share=0.62, misleading_share=0.6, object_share=0.85)
 
 
@@ -99,6 +100,12 @@ class SyntheticData:
             self._drawn[number] = self._batch([number * self.batch + rank * share + i for i in range(share)], ease)
         drawn = self._drawn[number]
         return drawn if self.reuse == 1 else replace(drawn, pictures=_in_other_light(drawn.pictures, step * 64 + rank))
+
+    def query_bank(self) -> Tensor:
+        """[C, 32, L]: queries for each concept"""
+        rng = random.Random(f"{self.seed}/queries")
+        concepts = range(len(self.composer.concepts))
+        return torch.tensor([[self.tokenizer.encode(self._query(c, rng), self.pair_length) for _ in range(BANK)] for c in concepts])
 
     def _batch(self, numbers: list[int], ease: float) -> Batch:
         drawn = [self._example(number, ease) for number in numbers]

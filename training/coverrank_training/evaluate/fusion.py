@@ -1,4 +1,4 @@
-"""Does it pay to look again? The best covers by cosine, reordered by a weighted sum of the cosine and the OCR heads."""
+"""Does it pay to look again? The best covers by cosine, reordered by a weighted sum of the cosine and what the heads say."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -6,6 +6,7 @@ from itertools import product
 
 import numpy as np
 import torch
+from torch import Tensor
 from torch.nn.functional import normalize
 
 from ..covers.collection import Collection
@@ -16,13 +17,14 @@ from .gates import RESAMPLES, Figure, embed_images
 DEPTH = 50
 """covers that are looked at again, as the service does by default"""
 CUT = 10
-GRID = (0.0, 0.02, 0.05, 0.1, 0.15, 0.2, 0.3, 0.5)
+GRID = (0.0, 0.03, 0.06, 0.1, 0.15, 0.2, 0.3, 0.5, 0.8)
 
 
 @dataclass(frozen=True)
 class Candidates:
-    """The nearest covers of each query: signals [Q, K, 3] (cosine, ocr_semantic, ocr_match), grades [Q, K], ideal DCG [Q]."""
+    """The nearest covers of each query: signals [Q, K, S], of which the first is the cosine; grades [Q, K], ideal DCG [Q]."""
 
+    names: tuple[str, ...]
     signals: np.ndarray
     grades: np.ndarray
     ideal: np.ndarray
@@ -44,30 +46,43 @@ def find_candidates(model: Uniclip, collection: Collection, tokenizer: Tokenizer
     presence = model.presence(tokens).softmax(-1)[:, 1]
     asked = np.array([concept for concept, _ in collection.queries])
     ids = torch.tensor([tokenizer.encode(query, length) for _, query in collection.queries])
-    similarity = normalize(model.text(ids), dim=-1) @ embeddings.T
-    near = similarity.topk(min(depth, len(collection.covers)), dim=1)
-    semantic = torch.stack([_semantic(model, tokens[rows], words) for rows, words in zip(near.indices, ids, strict=True)])
-    signals = torch.stack([near.values, semantic, semantic * presence[near.indices]], -1).numpy()
+    text, states = model.words(ids)
+    near = (normalize(text, dim=-1) @ embeddings.T).topk(min(depth, len(collection.covers)), dim=1)
+    found = [near.values]
+    names = ["cosine"]
+    if model.sizes.semantic_layers:
+        semantic = [_yes(model.semantic(tokens[rows], _shared(words, rows))) for rows, words in zip(near.indices, ids, strict=True)]
+        found += [torch.stack(semantic), torch.stack(semantic) * presence[near.indices]]
+        names += ["ocr_semantic", "ocr_match"]
+    if model.sizes.matching_layers:
+        matching = [_yes(model.match(tokens[rows], _shared(words, rows))) for rows, words in zip(near.indices, states, strict=True)]
+        found.append(torch.stack(matching))
+        names.append("itm")
     grades = np.array([[cover.grade(concept) for cover in collection.covers] for concept in asked])
     ideal = _dcg(-np.sort(-grades, axis=1)[:, :CUT])
-    return Candidates(signals, np.take_along_axis(grades, near.indices.numpy(), 1), ideal, asked)
+    seen = np.take_along_axis(grades, near.indices.numpy(), 1)
+    return Candidates(tuple(names), torch.stack(found, -1).numpy(), seen, ideal, asked)
 
 
-def _semantic(model: Uniclip, tokens: torch.Tensor, words: torch.Tensor) -> torch.Tensor:
-    pairs = words.expand(len(tokens), 1, -1)
-    return model.semantic(tokens, pairs)[:, 0].softmax(-1)[:, 1]
+def _shared(text: Tensor, covers: Tensor) -> Tensor:
+    """One text held against each cover."""
+    return text.expand(len(covers), 1, *text.shape)
 
 
-def fit_weights(validation: Candidates) -> tuple[float, float, float]:
-    """Of the cosine (1), ocr_semantic and ocr_match: those of a grid with the best mean NDCG@10."""
-    tried = {weights: validation.ndcg((1.0, *weights)).mean() for weights in product(GRID, GRID)}
-    semantic, match = max(tried, key=lambda weights: tried[weights])
-    return 1.0, semantic, match
+def _yes(logits: Tensor) -> Tensor:
+    return logits[:, 0].softmax(-1)[:, 1]
+
+
+def fit_weights(validation: Candidates) -> tuple[float, ...]:
+    """One weight a signal, the cosine's being 1: those of a grid with the best mean NDCG@10."""
+    others = len(validation.names) - 1
+    tried = {weights: validation.ndcg((1.0, *weights)).mean() for weights in product(GRID, repeat=others)}
+    return 1.0, *max(tried, key=lambda weights: tried[weights])
 
 
 def gain(test: Candidates, weights: Sequence[float]) -> tuple[float, Figure]:
     """NDCG@10 by the cosine alone, and what the weights add, with an interval over concepts."""
-    before = test.ndcg((1.0, 0.0, 0.0))
+    before = test.ndcg([1.0, *[0.0] * (len(test.names) - 1)])
     added = test.ndcg(weights) - before
     by_concept = np.array([added[test.concepts == concept].mean() for concept in np.unique(test.concepts)])
     drawn = np.random.default_rng(0).choice(by_concept, (RESAMPLES, len(by_concept))).mean(1)

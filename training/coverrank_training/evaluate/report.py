@@ -28,10 +28,10 @@ def exam(checkpoint: Path, vocabulary: Path, artwork: Path, split: str, length: 
     tokenizer, side = Tokenizer(vocabulary), model.sizes.image_side
     for name, figure in sit_exam(model, questions, tokenizer, length, unlike).items():
         print(f"{name:28} {figure}")
-    if model.sizes.semantic_layers and model.sizes.presence_layers:
+    if model.sizes.presence_layers and (model.sizes.semantic_layers or model.sizes.matching_layers):
         found = {s: find_candidates(model, draw_collection(composer, s, COVERS, side), tokenizer, length) for s in {"validation", split}}
         weights = fit_weights(found["validation"])
         before, added = gain(found[split], weights)
-        shown = ", ".join(f"{name} {weight}" for name, weight in zip(("cosine", "ocr_semantic", "ocr_match"), weights, strict=True))
+        shown = ", ".join(f"{name} {weight}" for name, weight in zip(found[split].names, weights, strict=True))
         print(f"{'NDCG@10 by the cosine':28} {before:.3f} over {COVERS} covers")
         print(f"{'gained by reranking':28} {added} with {shown}, fitted on validation")

@@ -5,7 +5,7 @@ away afterwards tell, from the image tokens, which concept lies under a patch, w
 says.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 
 import torch
 import torch.nn.functional as F
@@ -36,6 +36,10 @@ class Lesson:
         characters = self.characters.gather(1, patches[..., None].expand(-1, -1, self.characters.shape[-1]))
         return replace(self, objects=self.objects.gather(1, patches), words=self.words.gather(1, patches), characters=characters)
 
+    def of(self, covers: slice) -> "Lesson":
+        """What is known of some covers alone."""
+        return replace(self, **{f.name: getattr(self, f.name)[covers] for f in fields(self)})
+
 
 class Teacher(nn.Module):
     """Heads for training only. `prototypes` are one embedding per concept, shared by images and texts."""
@@ -59,6 +63,10 @@ class Teacher(nn.Module):
         query = self.reader_query.to(normed.dtype).expand(len(normed), 1, -1)
         return self.title(self.reader(query, normed, normed)[:, 0]), normed
 
+    def nearness(self, embeddings: Tensor) -> Tensor:
+        """[B, E] -> [B, C]: dot products with the concepts' prototypes"""
+        return embeddings @ F.normalize(self.prototypes.float(), dim=-1).T
+
     def forward(
         self, image: Tensor, tokens: Tensor, text: Tensor, scale: Tensor, lesson: Lesson, generator: torch.Generator | None = None
     ) -> dict[str, Tensor]:
@@ -66,9 +74,8 @@ class Teacher(nn.Module):
         picked = torch.rand(lesson.objects.shape, generator=generator).argsort(1)[:, :PATCHES_PER_COVER].to(tokens.device)
         seen = lesson.at(picked)
         patches = normed[:, 1:].gather(1, picked[..., None].expand(-1, -1, normed.shape[-1]))
-        prototypes = F.normalize(self.prototypes.float(), dim=-1)
-        image_logits = scale * F.normalize(image.float(), dim=-1) @ prototypes.T
-        text_logits = scale * F.normalize(text.float(), dim=-1) @ prototypes.T
+        image_logits = self.nearness(scale * F.normalize(image.float(), dim=-1))
+        text_logits = self.nearness(scale * F.normalize(text.float(), dim=-1))
         return {
             "concept": _soft_cross_entropy(image_logits, self._shares(lesson)),
             "query": F.cross_entropy(text_logits, lesson.asked),

@@ -68,6 +68,7 @@ def uniclip_sizes(weights: Mapping[str, Tensor], head_width: int = 64) -> Unicli
         embedding=weights["text_projection"].shape[1],
         presence_layers=_count(weights, r"ocr_presence_decoder\.resblocks\.(\d+)\."),
         semantic_layers=_count(weights, r"ocr_semantic_decoder\.resblocks\.(\d+)\."),
+        matching_layers=_count(weights, r"itm_decoder\.resblocks\.(\d+)\."),
     )
 
 

@@ -1,6 +1,7 @@
 """UniCLIP: a ViT and BERT, a head for whether text is drawn on a cover, and one for whether it means what a text says.
 
-Without the heads it is Chinese-CLIP or QA-CLIP.
+Without the heads it is Chinese-CLIP or QA-CLIP. One head is ours: image-text matching, as in R2D2, by a decoder over the text
+tower's states.
 """
 
 import math
@@ -29,6 +30,8 @@ class UniclipSizes:
     presence_layers: int = 3
     """0: no such head"""
     semantic_layers: int = 3
+    matching_layers: int = 0
+    """no published checkpoint has such a head"""
 
     @property
     def vision_heads(self) -> int:
@@ -93,13 +96,22 @@ class Uniclip(nn.Module):
             self.ocr_semantic_decoder = Decoder(width, sizes.semantic_layers, heads)
             self.ln_ocr_semantic = nn.LayerNorm(width)
             self.proj_ocr_semantic = nn.Parameter(torch.randn(width, 2) * width**-0.5)
+        if sizes.matching_layers:
+            self.itm_decoder = Decoder(width, sizes.matching_layers, heads)
+            self.ln_itm = nn.LayerNorm(width)
+            self.proj_itm = nn.Parameter(torch.randn(width, 2) * width**-0.5)
 
     def image(self, pixels: Tensor, kept: Tensor | None = None) -> tuple[Tensor, Tensor]:
         return self.visual(pixels, kept)
 
     def text(self, ids: Tensor) -> Tensor:
         """[B, L] -> [B, E], not normalised"""
-        return self.bert(ids)[:, 0] @ self.text_projection
+        return self.words(ids)[0]
+
+    def words(self, ids: Tensor) -> tuple[Tensor, Tensor]:
+        """[B, L] -> embeddings [B, E] (not normalised), states [B, L, W]"""
+        states = self.bert(ids)
+        return states[:, 0] @ self.text_projection, states
 
     def presence(self, tokens: Tensor) -> Tensor:
         """[B, T, W] -> logits [B, 2]; class 1: text is drawn on the cover"""
@@ -111,3 +123,7 @@ class Uniclip(nn.Module):
         first = self.decoder_class_embedding.to(words.dtype).expand(*words.shape[:2], 1, -1)
         decoded = self.ocr_semantic_decoder(torch.cat([first, words], 2), tokens)
         return self.ln_ocr_semantic(decoded[:, :, 0]) @ self.proj_ocr_semantic
+
+    def match(self, tokens: Tensor, states: Tensor) -> Tensor:
+        """[B, T, W] and the text tower's [B, Q, L, W] (padding is not masked) -> logits [B, Q, 2]; class 1: the cover matches"""
+        return self.ln_itm(self.itm_decoder(states, tokens)[:, :, 0]) @ self.proj_itm

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from ..covers.compose import Composer, open_composer
 from ..data.cbvs import CbvsData, read_rows
@@ -55,7 +55,8 @@ def assemble(recipe: Recipe, sources: Sources, folder: Path) -> Run:
             figures = sit_exam(objective.model, exam, tokenizer, recipe.length)  # type: ignore[arg-type]
             return {name: figure.value for name, figure in figures.items()}
 
-        return Run(_objective(model, recipe, sources, composer), data, recipe, folder, evaluate)
+        queries = data.query_bank() if "matching" in recipe.losses else None
+        return Run(_objective(model, recipe, sources, composer, queries), data, recipe, folder, evaluate)
     if sources.data is None or sources.pictures is None:
         raise ValueError("name the covers by --data and --pictures, or take a recipe that draws them")
     pairs = CbvsData(
@@ -85,9 +86,11 @@ def _model(recipe: Recipe, sources: Sources, tokenizer: Tokenizer) -> Uniclip | 
     return model
 
 
-def _objective(model: Uniclip | R2d2, recipe: Recipe, sources: Sources, composer: Composer | None = None) -> Objective:
+def _objective(
+    model: Uniclip | R2d2, recipe: Recipe, sources: Sources, composer: Composer | None = None, queries: Tensor | None = None
+) -> Objective:
     teacher = None
-    if set(recipe.losses) - _PAIR_TERMS:
+    if set(recipe.losses) - _PAIR_TERMS or queries is not None:
         if not isinstance(model, Uniclip) or composer is None:
             raise ValueError("only synthetic covers and a UniCLIP model can be taught by labels")
         sizes = model.sizes
@@ -97,4 +100,4 @@ def _objective(model: Uniclip | R2d2, recipe: Recipe, sources: Sources, composer
             weights = state["averaged"] or state["objective"]
             known = {k.removeprefix("teacher."): v for k, v in weights.items() if k.startswith("teacher.")}
             teacher.load_state_dict(known, strict=False)
-    return Objective(model, teacher, recipe)
+    return Objective(model, teacher, recipe, queries)

@@ -4,6 +4,7 @@ import torch
 from torch import Tensor, nn
 
 from ..data.batch import Batch
+from ..losses import matching as matching_losses
 from ..losses import r2d2 as r2d2_losses
 from ..losses import uniclip as uniclip_losses
 from ..losses.teaching import Lesson, Teacher
@@ -15,11 +16,13 @@ LARGEST_SCALE = 100.0
 
 
 class Objective(nn.Module):
-    def __init__(self, model: Uniclip | R2d2, teacher: Teacher | None, recipe: Recipe):
+    def __init__(self, model: Uniclip | R2d2, teacher: Teacher | None, recipe: Recipe, queries: Tensor | None = None):
+        """`queries` [C, V, L]: some for each concept of synthetic covers, for matching."""
         super().__init__()
         self.model = model
         self.teacher = teacher
         self.recipe = recipe
+        self.register_buffer("queries", queries, persistent=False)
 
     def forward(self, batch: Batch, generator: torch.Generator, look_at_all: bool = True) -> dict[str, Tensor]:
         """Each term by name, not weighted. Whatever is drawn by chance comes from `generator` (on the CPU)."""
@@ -33,7 +36,7 @@ class Objective(nn.Module):
             kept = busiest_patches(lesson, self.recipe.kept_patches, generator)
             lesson = lesson.at(kept)
         image, tokens = model.image(batch.pixels(), kept)
-        text = model.text(batch.text_ids)
+        text, states = model.words(batch.text_ids)
         scale = model.logit_scale.exp().clamp(max=LARGEST_SCALE)
         terms: dict[str, Tensor] = {}
         if "contrastive" in wanted:
@@ -45,9 +48,32 @@ class Objective(nn.Module):
             told = titled_first(batch)[: -(-len(tokens) // self.recipe.heads_every)]
             logits = model.semantic(tokens[told], batch.pair_ids[told])
             terms["semantic"] = uniclip_losses.semantic(logits, batch.pair_labels[told])
+        if "matching" in wanted and lesson is None:
+            terms["matching"] = self._matching_in_batch(model, image, tokens, text, states, batch.text_ids, generator)
         if self.teacher is not None and lesson is not None:
             terms |= self.teacher(image, tokens, text, scale, lesson, generator)
+            if "matching" in wanted:
+                terms["matching"] = self._matching_by_grade(
+                    model, tokens[some], scale * nn.functional.normalize(image[some].float(), dim=-1), lesson.of(some), generator
+                )
         return {name: terms[name] for name in wanted}
+
+    def _matching_in_batch(
+        self, model: Uniclip, image: Tensor, tokens: Tensor, text: Tensor, states: Tensor, ids: Tensor, generator: torch.Generator
+    ) -> Tensor:
+        scale = model.logit_scale.exp().clamp(max=LARGEST_SCALE)
+        pictures, texts, labels = pairs_in_batch(image, text, scale, ids, generator)
+        logits = model.match(tokens[pictures], states[texts][:, None])
+        return nn.functional.cross_entropy(logits[:, 0].float(), labels)
+
+    def _matching_by_grade(self, model: Uniclip, tokens: Tensor, scaled: Tensor, lesson: Lesson, generator: torch.Generator) -> Tensor:
+        """Against queries over all concepts that come near the covers; `scaled` [B, E] are their normalised embeddings times the scale."""
+        assert self.teacher is not None
+        assert self.queries is not None
+        concepts = matching_losses.hard_concepts(lesson, self.teacher.nearness(scaled), max(2, self.recipe.pairs), generator)
+        wordings = torch.randint(self.queries.shape[1], concepts.shape, generator=generator).to(concepts.device)
+        states = model.bert(self.queries[concepts, wordings].flatten(0, 1)).unflatten(0, concepts.shape)
+        return matching_losses.graded(model.match(tokens, states), matching_losses.relevance(lesson, concepts))
 
     def _r2d2(self, model: R2d2, batch: Batch, generator: torch.Generator) -> dict[str, Tensor]:
         wanted = self.recipe.losses
@@ -56,17 +82,22 @@ class Objective(nn.Module):
         terms = {"contrastive": r2d2_losses.pre_ranking(image, text, model.temp)}
         if "matching" in wanted:
             ids = batch.text_ids
-            with torch.no_grad():
-                similarity = nn.functional.normalize(image.float(), dim=-1) @ nn.functional.normalize(text.float(), dim=-1).T
-                logits = (similarity / model.temp.clamp(*r2d2_losses.TEMPERATURES)).cpu()
-                same = (ids[:, None] == ids[None]).all(-1).cpu()
-                other_text, other_image = (index.to(ids.device) for index in r2d2_losses.hard_negatives(logits, same, generator))
-            own = torch.arange(len(ids), device=ids.device)
-            pictures, texts = torch.cat([own, own, other_image]), torch.cat([own, other_text, own])
-            labels = (pictures == texts).long()
+            scale = 1 / model.temp.clamp(*r2d2_losses.TEMPERATURES)
+            pictures, texts, labels = pairs_in_batch(image, text, scale, ids, generator)
             by_text, by_image = model.match(tokens[pictures], hidden[texts], ids[texts])
             terms["matching"] = r2d2_losses.matching(by_text, by_image, labels)
         return {name: terms[name] for name in wanted}
+
+
+def pairs_in_batch(image: Tensor, text: Tensor, scale: Tensor, ids: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor, Tensor]:
+    """Numbers of pictures and of texts, and whether they belong together: all that do, and for each side a hard one that does not."""
+    with torch.no_grad():
+        logits = scale * nn.functional.normalize(image.float(), dim=-1) @ nn.functional.normalize(text.float(), dim=-1).T
+        same = (ids[:, None] == ids[None]).all(-1).cpu()
+        other_text, other_image = (index.to(ids.device) for index in r2d2_losses.hard_negatives(logits.cpu(), same, generator))
+    own = torch.arange(len(ids), device=ids.device)
+    pictures, texts = torch.cat([own, own, other_image]), torch.cat([own, other_text, own])
+    return pictures, texts, (pictures == texts).long()
 
 
 def titled_first(batch: Batch) -> Tensor:

@@ -7,6 +7,7 @@ import { indexRow } from './rows/index-row.ts';
 import { rankRow } from './rows/rank-row.ts';
 import { rerankRow } from './rows/rerank-row.ts';
 import { restartRow } from './rows/restart-row.ts';
+import { tailRow } from './rows/tail-row.ts';
 import { textRow } from './rows/text-row.ts';
 
 /** The goals' table, in the order in which it is measured: what needs the most memory comes last. */
@@ -18,6 +19,7 @@ export function benchRows({ rerankK }: Pick<BenchSettings, 'rerankK'>): readonly
     indexRow,
     rerankRow('fp32', rerankK),
     rankRow,
+    tailRow,
     eventLoopRow,
     deadlineRow,
     restartRow,

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { parseEventLoopDelay } from '../../loadtest/metrics.ts';
+import { parseEventLoopDelay, parseGcSeconds } from '../../loadtest/metrics.ts';
 
 test('the delay of the event loop in milliseconds', () => {
   const text = [
@@ -16,4 +16,16 @@ test('the delay of the event loop in milliseconds', () => {
 
 test('null where a quantile is missing', () => {
   assert.equal(parseEventLoopDelay('coverrank_event_loop_delay_seconds{quantile="0.5"} 0\n'), null);
+});
+
+test('the time of all kinds of garbage collection, 0 before the first', () => {
+  const text = [
+    'nodejs_gc_duration_seconds_bucket{le="0.1",kind="minor"} 7',
+    'nodejs_gc_duration_seconds_sum{kind="minor"} 0.25',
+    'nodejs_gc_duration_seconds_sum{kind="major"} 0.5',
+    'nodejs_gc_duration_seconds_count{kind="major"} 2',
+    '',
+  ].join('\n');
+  assert.equal(parseGcSeconds(text), 0.75);
+  assert.equal(parseGcSeconds(''), 0);
 });

@@ -5,6 +5,7 @@ import { indexCovers, readSampleCovers } from '../../covers.ts';
 import { parseEventLoopDelay } from '../../metrics.ts';
 import { createQueryTexts } from '../query-texts.ts';
 import type { OpenRow, Row } from '../row.ts';
+import { keepIndexing } from '../subjects/indexing.ts';
 import type { LoadTarget } from '../subjects/load-target.ts';
 import { serve } from '../subjects/served.ts';
 
@@ -35,19 +36,10 @@ export const eventLoopRow: Row = {
       async round() {
         const { loadSeconds } = bench.durations;
         await eventLoopDelay(served);
-        const endsAt = performance.now() + loadSeconds * 1000;
-        let pictures = 0;
-        const keepIndexing = async (): Promise<void> => {
-          while (performance.now() < endsAt) {
-            const again = covers.slice(0, 8).map((cover) => ({ ...cover, if_changed: false }));
-            await indexCovers(served.client, again);
-            pictures += again.length;
-          }
-        };
-        const [reranked, recalled] = await Promise.all([
+        const [reranked, recalled, pictures] = await Promise.all([
           served.saturated(RERANKED, RERANK_CONNECTIONS, loadSeconds),
           served.saturated(RECALLED, RECALL_CONNECTIONS, loadSeconds),
-          keepIndexing(),
+          keepIndexing(served.client, covers, loadSeconds),
         ]);
         const delay = await eventLoopDelay(served);
         return {
@@ -58,7 +50,7 @@ export const eventLoopRow: Row = {
               max_ms: delay.max,
               reranked_per_second: reranked.rank.throughputPerSecond,
               recalled_per_second: recalled.rank.throughputPerSecond,
-              pictures_per_second: pictures / loadSeconds,
+              pictures_per_second: pictures,
             },
           },
         };

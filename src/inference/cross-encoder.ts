@@ -6,6 +6,7 @@ import { evenPortion, halvedUntil } from './chunk-size.ts';
 import type { ModelPart } from './model-part.ts';
 import { createPairQueue, type PairSlice } from './pair-queue.ts';
 import { createRunCost } from './run-cost.ts';
+import { createSecondChance } from './second-chance.ts';
 import { padTexts } from './text-encoder.ts';
 import type { Tokenizer } from './tokenizer.ts';
 
@@ -20,6 +21,8 @@ export interface CrossEncoderDeps {
   readonly maxBatchPairs: number;
   /** Milliseconds that a run should take. */
   readonly runTargetMs?: number;
+  /** The clock, in milliseconds. */
+  readonly now?: () => number;
 }
 
 export interface LocalCrossEncoder extends CrossEncoder {
@@ -45,7 +48,7 @@ const WARM_UP_RUNS = 2;
 
 /** The bundle's own reranker in a worker thread; pairs of several queries share a run under the pair budget. */
 export function createCrossEncoder(deps: CrossEncoderDeps): LocalCrossEncoder {
-  const { manifest, tokenizer, runTargetMs = RUN_TARGET_MS } = deps;
+  const { manifest, tokenizer, runTargetMs = RUN_TARGET_MS, now } = deps;
   const { rerank, tokens } = manifest;
   if (rerank === null || tokens === null) throw failure('invalid_bundle', 'The bundle has no reranker.');
   const { signals, context_length: contextLength } = rerank;
@@ -54,6 +57,7 @@ export function createCrossEncoder(deps: CrossEncoderDeps): LocalCrossEncoder {
     scales: new Float32Array(tokens.count),
   };
   const cost = createRunCost();
+  const secondChance = createSecondChance(now);
   let space: TokenSpace = {};
 
   const queue = createPairQueue({
@@ -66,7 +70,8 @@ export function createCrossEncoder(deps: CrossEncoderDeps): LocalCrossEncoder {
       const inputs = rerankInputs(slices, manifest, space);
       const transfer = Object.values(inputs).map((tensor) => tensor.data.buffer as ArrayBuffer);
       space = {};
-      const outputs = await deps.part.call('run', { graph: 'rerank', inputs, lent: LENT }, transfer);
+      const call = deps.part.call('run', { graph: 'rerank', inputs, lent: LENT }, transfer);
+      const outputs = await call.finally(secondChance.ended);
       space = { values: outputs['tokens_int8']?.data.buffer, scales: outputs['token_scale']?.data.buffer };
       cost.learn(pairs, performance.now() - startedAt);
       return signalsOf(outputs, signals, pairs);
@@ -108,7 +113,8 @@ export function createCrossEncoder(deps: CrossEncoderDeps): LocalCrossEncoder {
       const quickMs = Math.max(SMALL_CHUNK_MS, remainingMs * CHUNK_SHARE);
       const size = halvedUntil((size) => size <= SMALL_CHUNK || cost.of(size) <= quickMs, most);
       const fitting = halvedUntil((size) => estimateMs(size) <= remainingMs, size);
-      return fitting === 0 ? 0 : evenPortion(pairs, fitting);
+      if (fitting > 0) return evenPortion(pairs, fitting);
+      return remainingMs > 0 && queue.running().batches === 0 && secondChance.isDue() ? 1 : 0;
     },
     async warmUp() {
       const oneMs = await timeRuns(1);

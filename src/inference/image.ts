@@ -13,6 +13,8 @@ const THUMBNAIL_QUALITY = 75;
 /** Of 6: takes half of the usual 4's time for files that are hardly larger. */
 const THUMBNAIL_EFFORT = 2;
 const TIMEOUT_SECONDS = 3;
+/** Of either side: resizing one side first takes as many times the model's own side in numbers, however few pixels there are. */
+const MAX_SIDE = 16_384;
 const FORMATS = 'JPEG, PNG and WebP';
 
 // Only the loaders below may touch foreign bytes; the rest of libvips' formats (SVG, PDF, ImageMagick, ...) stay shut.
@@ -33,7 +35,7 @@ export interface DecodeOptions {
 
 /**
  * Decodes a picture to RGB, [height, width, 3]. Fails with `unsupported_image` for anything that is not JPEG, PNG or
- * WebP, `image_too_large` above `maxPixels`, `undecodable_image` for broken or truncated bytes.
+ * WebP, `image_too_large` above `maxPixels` or a side of 16,384, `undecodable_image` for broken or truncated bytes.
  *
  * CMYK is converted without a profile in all modes, as Pillow does; other embedded profiles are honoured by `viewer`.
  */
@@ -75,6 +77,9 @@ async function readMetadata(bytes: Uint8Array, maxPixels: number): Promise<Metad
   const metadata = await open(bytes, Number.MAX_SAFE_INTEGER).metadata();
   if (metadata.width * metadata.height > maxPixels) {
     throw failure('image_too_large', `The image has more than ${maxPixels} pixels.`);
+  }
+  if (Math.max(metadata.width, metadata.height) > MAX_SIDE) {
+    throw failure('image_too_large', `A side of the image has more than ${MAX_SIDE} pixels.`);
   }
   return metadata;
 }

@@ -1,3 +1,5 @@
+import './no-telemetry.ts';
+
 import type { BundleGraphName } from '../core/bundle-format.ts';
 import { type CoverrankError, failure } from '../core/errors.ts';
 import { startThread, type Thread } from '../core/thread.ts';

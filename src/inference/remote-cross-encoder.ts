@@ -14,6 +14,7 @@ import { type PairCall, scorePairs } from './remote/pair-call.ts';
 import type { ServedModel } from './remote/served-model.ts';
 import { createServerWatch, type ServerWatch, type WatchState, type WatchTimings } from './remote/server-watch.ts';
 import { createSharedTokens, mayShareMemory, type SharedTokens } from './remote/shared-tokens.ts';
+import { createSecondChance } from './second-chance.ts';
 import type { Tokenizer } from './tokenizer.ts';
 
 export interface RemoteCrossEncoderOptions {
@@ -158,6 +159,7 @@ function createRemote(
 ): RemoteCrossEncoder {
   const { manifest, tokenizer, timeoutMs, maxInFlight, maxQueued, onEvent } = options;
   const contextLength = manifest.rerank?.context_length ?? 0;
+  const secondChance = createSecondChance();
   let calls = 0;
   const policy = createCallPolicy({
     isTransient: (error) => isFailure(error, 'unavailable'),
@@ -183,6 +185,8 @@ function createRemote(
       }
       const hadMs = Math.min(leftMs, performance.now() - startedAt);
       throw abortedCall(signal, hadMs, latency.of(pairs));
+    } finally {
+      secondChance.ended();
     }
   }
 
@@ -218,8 +222,12 @@ function createRemote(
     model: options.model,
     signals: manifest.rerank?.signals ?? [],
     prepare: (text) => ({ tokenIds: tokenizer.tokenizeTo(text, contextLength).ids }),
-    fittingPairs: (pairs, remainingMs) =>
-      halvedUntil((size) => estimateMs(size) <= remainingMs, Math.min(pairs, CALLS_PER_CHUNK * pairsPerCall())),
+    fittingPairs(pairs, remainingMs) {
+      const most = Math.min(pairs, CALLS_PER_CHUNK * pairsPerCall());
+      const fitting = halvedUntil((size) => estimateMs(size) <= remainingMs, most);
+      if (fitting > 0) return fitting;
+      return remainingMs > 0 && queue.running().batches === 0 && secondChance.isDue() ? 1 : 0;
+    },
     score: (query, images, signal, { remainingMs = Number.POSITIVE_INFINITY, trace } = {}) =>
       queue.submit({ query, images, signal, deadlineAt: performance.now() + remainingMs, trace }),
     status: () => ({

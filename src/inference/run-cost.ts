@@ -14,6 +14,8 @@ export interface RunCost {
 /** Weight of the newest run in the running mean of the machine's speed. */
 const SMOOTHING = 0.2;
 const MOST_TARGETS = 3;
+/** A run counts as at most so many times slower than those before it: one that stalled says little of the next. */
+const MOST_SURPRISE = 4;
 
 export function createRunCost(): RunCost {
   let runMs = 0;
@@ -32,7 +34,10 @@ export function createRunCost(): RunCost {
     },
     learn(pairs, elapsedMs) {
       if (pairMs === 0) pairMs = elapsedMs / pairs;
-      else slowness += SMOOTHING * (elapsedMs / (runMs + pairMs * pairs) - slowness);
+      else {
+        const seen = elapsedMs / (runMs + pairMs * pairs);
+        slowness += SMOOTHING * (Math.min(seen, MOST_SURPRISE * slowness) - slowness);
+      }
     },
     of: (pairs) => slowness * (runMs + pairMs * pairs),
     pairsFor(targetMs, share) {

@@ -1,3 +1,5 @@
+import './no-telemetry.ts';
+
 import { InferenceSession, Tensor as OrtTensor } from 'onnxruntime-node';
 import { failure } from '../core/errors.ts';
 import type { GraphSession, Tensor } from '../core/ports.ts';

@@ -37,7 +37,7 @@ interface Run {
 }
 
 /** The golden R2D2's reranker; its graph starts a run when the test opens the gate. */
-function gated(t: TestContext, maxBatchPairs: number) {
+function gated(t: TestContext, maxBatchPairs: number, now: () => number = () => performance.now()) {
   const runs: Run[] = [];
   const gates: (() => void)[] = [];
   const encoder: CrossEncoder = createCrossEncoder({
@@ -46,6 +46,7 @@ function gated(t: TestContext, maxBatchPairs: number) {
     tokenizer: openTokenizer(bundle),
     maxQueued: 10,
     maxBatchPairs,
+    now,
     // However slow the machine is, pairs alone decide what goes into a run.
     runTargetMs: Number.POSITIVE_INFINITY,
     part: {
@@ -143,4 +144,20 @@ test('a query behind a long one is expected to wait for its fair share alone', a
   // A run of sixteen pairs that is under way, four of the long query, and its own.
   assert.ok(Math.abs(busy / idle - (16 + 4 + 4) / 4) < 0.01, `${idle} ms, then ${busy} ms`);
   await long;
+});
+
+test('an estimate that lets nothing through is put to the test by one pair, now and then', async (t) => {
+  let clock = 0;
+  const { encoder } = gated(t, 16, () => clock);
+  const score = (pairs: number) => encoder.score(encoder.prepare('猫'), images(pairs), caller());
+  await score(16);
+  const tooShort = 0.1 * neededMs(encoder, 1);
+  assert.equal(encoder.fittingPairs(50, tooShort), 0);
+  clock += 2_000;
+  assert.equal(encoder.fittingPairs(50, tooShort), 1);
+  assert.equal(encoder.fittingPairs(50, 0), 0);
+  const trial = score(1);
+  assert.equal(encoder.fittingPairs(50, tooShort), 0);
+  await trial;
+  assert.equal(encoder.fittingPairs(50, tooShort), 0);
 });

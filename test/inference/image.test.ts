@@ -60,6 +60,20 @@ test('a picture with too many pixels is refused before it is decoded', async () 
   );
 });
 
+test('a thin picture is refused however few pixels it has: resizing it would take a gigabyte', async () => {
+  for (const [width, height] of [
+    [1, 40_000],
+    [40_000, 1],
+  ] as const) {
+    const thin = await sharp({ create: { width, height, channels: 3, background: 'red' } })
+      .png()
+      .toBuffer();
+    for (const options of [viewer, pillow]) {
+      await assert.rejects(decodeImage(thin, options, never), failsWith('image_too_large'));
+    }
+  }
+});
+
 test('a cut-off picture is an error, not a grey half', async () => {
   for (const name of ['landscape.jpg', 'small.png', 'photo.webp']) {
     const whole = picture(name);

@@ -41,3 +41,10 @@ test('a run is as long as asked for, or longer where it would hardly be worth it
   cost.calibrate(500, 1, 500);
   assert.equal(cost.pairsFor(61, 0.1), 1);
 });
+
+test('one run that stalled counts for little', () => {
+  const cost = createRunCost();
+  cost.calibrate(14, 8, 42);
+  cost.learn(8, 42_000);
+  assert.ok(cost.of(8) < 2 * 42);
+});

@@ -8,6 +8,8 @@ export interface LatencyEstimate {
 
 /** What a call's weight is after one more call: about the last twenty count. */
 const DECAY = 0.95;
+/** A call counts as at most so many times slower than expected: one that stalled says little of the next. */
+const MOST_SURPRISE = 4;
 
 /**
  * Least squares with weights that fade: ms = base + slope * size, both at least 0. As half of the calls take longer than
@@ -36,7 +38,8 @@ export function createLatencyEstimate(): LatencyEstimate {
     get isKnown() {
       return count > 0;
     },
-    learn(size, elapsedMs) {
+    learn(size, tookMs) {
+      const elapsedMs = count === 0 ? tookMs : Math.min(tookMs, MOST_SURPRISE * (line(size) + distance));
       const surprise = count === 0 ? 0 : Math.abs(elapsedMs - line(size));
       count = DECAY * count + 1;
       sizes = DECAY * sizes + size;

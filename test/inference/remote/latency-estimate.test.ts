@@ -41,3 +41,10 @@ test('what changed is learnt, and calls that vary are expected to take longer th
   for (let call = 0; call < 200; call++) restless.learn(16, call % 2 === 0 ? 5 : 15);
   assert.ok(restless.of(16) > 13);
 });
+
+test('one call that stalled counts for little', () => {
+  const estimate = createLatencyEstimate();
+  for (let call = 0; call < 40; call++) estimate.learn(16, 40);
+  estimate.learn(16, 30_000);
+  assert.ok(estimate.of(16) < 2 * 40);
+});

@@ -47,6 +47,7 @@ const SPECIAL: readonly { readonly name: string; readonly bytes: Buffer }[] = [
     bytes: png({ width: 8, height: 8, bitDepth: 8, colourType: 2, pixelBytes: 20_000_000 }),
   },
   { name: 'PNG of 16 bits', bytes: png({ width: 40, height: 30, bitDepth: 16, colourType: 6 }) },
+  { name: 'PNG of 1 x 3,000,000', bytes: png({ width: 1, height: 3_000_000, bitDepth: 8, colourType: 0 }) },
   { name: 'PNG of 1 x 9000', bytes: png({ width: 1, height: 9000, bitDepth: 8, colourType: 2 }) },
   {
     name: 'PNG whose text inflates to 20 MB',

@@ -1,5 +1,5 @@
 import { type MessagePort, parentPort, type Transferable, Worker, workerData } from 'node:worker_threads';
-import { CoverrankError, type ErrorCode, failure } from './errors.ts';
+import { CoverrankError, type ErrorCode, type FieldError, failure } from './errors.ts';
 
 /**
  * Calls to a worker thread that owns something which must not block the event loop or be shared: a loaded model, the
@@ -34,6 +34,7 @@ type Reply =
 interface SerialisedError {
   readonly code: ErrorCode | undefined;
   readonly message: string;
+  readonly errors?: readonly FieldError[];
   readonly stack: string | undefined;
 }
 
@@ -157,13 +158,17 @@ function isMoved(value: unknown): value is Moved<unknown> {
 }
 
 function serialise(error: unknown): SerialisedError {
-  if (error instanceof CoverrankError) return { code: error.code, message: error.message, stack: error.stack };
+  if (error instanceof CoverrankError) {
+    const { code, message, stack, errors } = error;
+    return { code, message, stack, ...(errors === undefined ? {} : { errors }) };
+  }
   if (error instanceof Error) return { code: undefined, message: error.message, stack: error.stack };
   return { code: undefined, message: String(error), stack: undefined };
 }
 
-function revive({ code, message, stack }: SerialisedError): Error {
-  const error = code === undefined ? new Error(message) : failure(code, message);
+function revive({ code, message, stack, errors }: SerialisedError): Error {
+  const details = errors === undefined ? {} : { errors };
+  const error = code === undefined ? new Error(message) : failure(code, message, details);
   if (stack !== undefined) error.stack = stack;
   return error;
 }

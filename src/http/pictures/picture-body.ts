@@ -13,7 +13,8 @@ export function bytesOf(picture: Picture): Uint8Array {
   return picture.bytes;
 }
 
-const PICTURE_FIELDS = new Set(['image_base64', 'images_base64']);
+const PICTURE_FIELD = 'image_base64';
+const PICTURES_FIELD = 'images_base64';
 /** Of a body: its fields, the list in one of them, the list's entries, their fields. */
 const DEEPEST = 4;
 /** More than any field of /embed and /score may have, so that what is cut down is refused just as the whole would be. */
@@ -23,18 +24,20 @@ const MOST_CHARACTERS = 4 * LIMITS.queryCharacters;
 
 /**
  * A body of /embed or /score with its pictures decoded, small enough to be validated wherever it is: the rest is cut down
- * to a little more than is allowed. Throws `invalid_request` for what is not JSON in UTF-8.
+ * to a little more than is allowed. Throws `invalid_request` for what is not JSON in UTF-8, and for anything but a string in
+ * the place of a picture: no schema looks there any more once the body is parsed.
  */
 export function parsePictureBody({ bytes, maxImageBytes }: JsonSource): unknown {
   if (bytes.length === 0) throw failure('invalid_request', 'The body is empty.');
   return lift(parseJson(bytes, 'The body'), '', '', DEEPEST);
 
   function lift(value: unknown, field: string, path: string, depth: number): unknown {
+    if (field === PICTURE_FIELD) return pictureOf(value, path);
     if (Array.isArray(value)) {
       if (depth === 0) return [];
-      return value.slice(0, MOST_ENTRIES).map((entry, i) => lift(entry, field, `${path}/${i}`, depth - 1));
+      const entryField = field === PICTURES_FIELD ? PICTURE_FIELD : '';
+      return value.slice(0, MOST_ENTRIES).map((entry, i) => lift(entry, entryField, `${path}/${i}`, depth - 1));
     }
-    if (PICTURE_FIELDS.has(field)) return pictureOf(value, path);
     if (typeof value === 'string') return value.slice(0, MOST_CHARACTERS);
     if (typeof value !== 'object' || value === null) return value;
     if (depth === 0) return {};
@@ -45,8 +48,12 @@ export function parsePictureBody({ bytes, maxImageBytes }: JsonSource): unknown 
   }
 
   function pictureOf(value: unknown, path: string): Picture {
+    if (typeof value !== 'string') {
+      const errors = [{ path, message: 'must be string' }];
+      throw failure('invalid_request', 'The request does not have the right form.', { errors });
+    }
     try {
-      if (typeof value === 'string' && value !== '') return { bytes: parseBase64(value, maxImageBytes, path) };
+      if (value !== '') return { bytes: parseBase64(value, maxImageBytes, path) };
       const errors = [{ path, message: 'must be a picture in base64' }];
       throw failure('invalid_request', `${path} must be a picture in base64.`, { errors });
     } catch (error) {

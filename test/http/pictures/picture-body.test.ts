@@ -35,16 +35,33 @@ test('pictures come out as their bytes, wherever they stand, and everything else
 
 test('a picture that is none stands as what is wrong with it, and where', () => {
   const large = Buffer.alloc(1_001).toString('base64');
-  const { pairs } = parse({ pairs: ['A', large, 7, ''].map((image_base64) => ({ query: 'q', image_base64 })) });
+  const { pairs } = parse({ pairs: ['A', large, ''].map((image_base64) => ({ query: 'q', image_base64 })) });
   assert.deepEqual(
     (pairs as { image_base64: Picture }[]).map(({ image_base64: picture }) => refusal(picture)),
     [
       { code: 'invalid_request', path: '/pairs/0/image_base64' },
       { code: 'too_large', path: undefined },
       { code: 'invalid_request', path: '/pairs/2/image_base64' },
-      { code: 'invalid_request', path: '/pairs/3/image_base64' },
     ],
   );
+});
+
+test('anything but a string in the place of a picture is refused, and told by path', () => {
+  for (const [body, path] of [
+    [{ images_base64: [['/9j/']] }, '/images_base64/0'],
+    [{ images_base64: ['/9j/', []] }, '/images_base64/1'],
+    [{ images_base64: [null] }, '/images_base64/0'],
+    [{ pairs: [{ query: 'q', image_base64: ['/9j/'] }] }, '/pairs/0/image_base64'],
+    [{ pairs: [{ query: 'q', image_base64: { bytes: '/9j/' } }] }, '/pairs/0/image_base64'],
+    [{ pairs: [{ query: 'q', image_base64: 7 }] }, '/pairs/0/image_base64'],
+  ] as const) {
+    assert.throws(
+      () => parse(body),
+      (error) => isFailure(error, 'invalid_request') && error.errors?.[0]?.path === path,
+    );
+  }
+  // Here the schema sees that it is no list.
+  assert.deepEqual(parse({ images_base64: '/9j/' }), { images_base64: '/9j/' });
 });
 
 test('of what is not allowed anyway little is left, and it is still not allowed', () => {

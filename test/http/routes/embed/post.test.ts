@@ -72,6 +72,18 @@ test('a picture that cannot be used is named', async () => {
   assert.equal(body.errors[0].path, '/images_base64/1');
 });
 
+test('anything but a string in the place of a picture is refused by path, in a small body and in a large one', async () => {
+  const large = Buffer.alloc(300_000).toString('base64');
+  for (const [images_base64, path] of [
+    [[['/9j/']], '/images_base64/0'],
+    [[[]], '/images_base64/0'],
+    [[large, [large]], '/images_base64/1'],
+  ] as const) {
+    const { status, body } = await embed({ images_base64 });
+    assert.deepEqual([status, body.code, body.errors?.[0].path], [400, 'invalid_request', path]);
+  }
+});
+
 test('texts or pictures, not both and not neither', async () => {
   for (const payload of [{}, { texts: [] }, { texts: ['a'], images_base64: ['AAAA'] }, { texts: [' '] }]) {
     assert.equal((await embed(payload)).status, 400);

@@ -66,6 +66,7 @@ test('what is wrong with the request is told by path', async () => {
       '/pairs/1/query',
     ],
     [[{ query: 'x', id: '字'.repeat(100) }], '/pairs/0/id'],
+    [[{ query: 'x', image_base64: ['/9j/'] }], '/pairs/0/image_base64'],
   ] as const) {
     const { status, body } = await score(pairs);
     assert.equal(status, 400);

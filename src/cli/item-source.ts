@@ -4,7 +4,7 @@ import { readdir, readFile, stat } from 'node:fs/promises';
 import { dirname, extname, isAbsolute, join, relative, resolve, sep } from 'node:path';
 import { type CoverrankError, failure, isFailure } from '../core/errors.ts';
 import { parseItem } from '../indexing/item.ts';
-import { type Line, parseJsonObject, readLines } from './lines.ts';
+import { type BadLine, type Line, parseJsonObject, readAllLines } from './lines.ts';
 
 export type SourceFormat = 'ndjson' | 'tsv' | 'folder';
 
@@ -16,7 +16,7 @@ export interface SourceItem {
   readonly position: number;
   /** How much of `ItemSource.size` is behind once this item is. */
   readonly endsAt: number;
-  /** As the source has it, for the file of rejected items. */
+  /** As the source has it, for the file of rejected items; the number of a line that cannot be read. */
   readonly origin: unknown;
   /** Ready to be sent, or why it cannot be. */
   readonly content: { readonly item: ItemJson } | { readonly error: CoverrankError };
@@ -62,8 +62,8 @@ export async function openItemSource(path: string, options: SourceOptions): Prom
     async *items(from) {
       let position = 0;
       const maxLineBytes = Math.ceil(options.maxImageBytes / 3) * 4 + LINE_EXTRA_BYTES;
-      for await (const line of readLines(createReadStream(path), maxLineBytes)) {
-        if (line.text.trim() === '') continue;
+      for await (const line of readAllLines(createReadStream(path), maxLineBytes)) {
+        if ('text' in line && line.text.trim() === '') continue;
         if (position >= from) yield await readLine(line, position, parse, root, options.maxImageBytes);
         position += 1;
       }
@@ -100,13 +100,14 @@ async function openFolder(folder: string, root: string, maxImageBytes: number): 
 }
 
 async function readLine(
-  line: Line,
+  line: Line | BadLine,
   position: number,
   parse: (line: Line) => ItemJson,
   root: string,
   maxImageBytes: number,
 ): Promise<SourceItem> {
   const place = { position, endsAt: line.endByte };
+  if ('error' in line) return { ...place, origin: { line: line.number }, content: { error: line.error } };
   let item: ItemJson;
   try {
     item = parse(line);

@@ -71,6 +71,28 @@ test('NDJSON: items as they are, with pictures of files read in', async (t) => {
   assert.equal(items[3]?.origin, 'not json');
 });
 
+test('a line that cannot be read is a rejected item, and the rest goes on', async (t) => {
+  const folder = await folderWith(t, {
+    'items.ndjson': Buffer.concat([
+      Buffer.from('{"id": "a", "delete": true}\n{"id": "'),
+      Buffer.from([0xe7, 0x8c]),
+      Buffer.from(`", "delete": true}\n{"id": "c", "title": "${'x'.repeat(70_000)}"}\n{"id": "d", "delete": true}\n`),
+    ]),
+  });
+  const source = await openItemSource(join(folder, 'items.ndjson'), options);
+  const items = await itemsOf(source);
+  assert.deepEqual(items.map(told), [
+    { id: 'a', delete: true },
+    'invalid_request',
+    'too_large',
+    { id: 'd', delete: true },
+  ]);
+  assert.deepEqual([items[1]?.origin, items[2]?.origin], [{ line: 2 }, { line: 3 }]);
+  assert.equal(items.at(-1)?.endsAt, source.size);
+  // A rerun that goes on behind them counts them as items too.
+  assert.deepEqual((await itemsOf(source, 3)).map(told), [{ id: 'd', delete: true }]);
+});
+
 test('TSV: id, picture and title', async (t) => {
   const folder = await folderWith(t, {
     'a.png': 'a',

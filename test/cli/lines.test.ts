@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { type Line, parseJsonObject, readLines } from '../../src/cli/lines.ts';
+import { type Line, parseJsonObject, readAllLines, readLines } from '../../src/cli/lines.ts';
 import { isFailure } from '../../src/core/errors.ts';
 
 async function* chunked(bytes: Buffer, size: number): AsyncGenerator<Buffer> {
@@ -65,6 +65,23 @@ test('a line that is too long or not UTF-8 is an error that names it', async () 
   await assert.rejects(linesOf(Buffer.from([0x61, 0x0a, 0xff])), (error) => {
     return isFailure(error, 'invalid_request') && /Line 2/.test(error.detail);
   });
+});
+
+test('read on, such lines stand as errors in their places', async () => {
+  const bytes = Buffer.concat([Buffer.from('too long\r\na\n'), Buffer.from([0xff, 0x0a]), Buffer.from('b\nlonger')]);
+  for (const size of [1, 3, 100]) {
+    const lines: unknown[] = [];
+    for await (const line of readAllLines(chunked(bytes, size), 5)) {
+      lines.push([line.number, line.endByte, 'text' in line ? line.text : line.error.code]);
+    }
+    assert.deepEqual(lines, [
+      [1, 10, 'too_large'],
+      [2, 12, 'a'],
+      [3, 14, 'invalid_request'],
+      [4, 16, 'b'],
+      [5, 22, 'too_large'],
+    ]);
+  }
 });
 
 test('only an object is a JSON object', () => {

@@ -132,7 +132,7 @@ export const ConfigSchema = Type.Object(
     }),
     trust_proxy: Type.Array(Type.String(), {
       default: [],
-      description: 'Addresses or CIDR of proxies whose X-Forwarded-For is believed.',
+      description: 'Addresses or CIDR of proxies whose X-Forwarded-For and X-Forwarded-Host are believed.',
     }),
     cors_origins: Type.Array(Type.String(), {
       default: [],

@@ -17,6 +17,8 @@ const CONTENT_POLICY = {
 };
 
 const READING = new Set(['GET', 'HEAD', 'OPTIONS']);
+/** What Sec-Fetch-Site says of pages that are not the service's own. */
+const SITES_ELSEWHERE = new Set(['cross-site', 'same-site']);
 const PREFLIGHT_SECONDS = 600;
 
 /**
@@ -47,11 +49,22 @@ export async function addBrowserPolicy(app: FastifyInstance, corsOrigins: readon
  * would do it. Browsers say where a request comes from; other clients say nothing and are not concerned.
  */
 function addCrossSiteRefusal(app: FastifyInstance, allowed: ReadonlySet<string>): void {
-  app.addHook('onRequest', async ({ method, headers }) => {
+  app.addHook('onRequest', async ({ method, headers, host }) => {
     if (READING.has(method)) return;
-    const site = headers['sec-fetch-site'];
-    if (site !== 'cross-site' && site !== 'same-site') return;
-    if (headers.origin !== undefined && allowed.has(headers.origin)) return;
-    throw failure('forbidden', 'Pages of other origins may not call this.');
+    const { origin, 'sec-fetch-site': site } = headers;
+    if (origin !== undefined && allowed.has(origin)) return;
+    // What the browser itself says holds also behind a proxy that hands on another Host. It says so to HTTPS and loopback
+    // only; for the rest there is the origin.
+    const isForeign =
+      site === undefined ? origin !== undefined && !isOriginOf(host, origin) : SITES_ELSEWHERE.has(String(site));
+    if (isForeign) throw failure('forbidden', 'Pages of other origins may not call this.');
   });
+}
+
+/** Whether a page of the origin came from this host; a default port may be left out in either. */
+function isOriginOf(host: string, origin: string): boolean {
+  if (!URL.canParse(origin)) return false;
+  const page = new URL(origin);
+  const own = `${page.protocol}//${host}`;
+  return URL.canParse(own) && new URL(own).host === page.host;
 }

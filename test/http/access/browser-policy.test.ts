@@ -5,8 +5,9 @@ import { defaultConfig } from '../../../src/config.ts';
 import { createApp } from '../../../src/http/app.ts';
 import { createLifecycle } from '../../../src/http/lifecycle.ts';
 
-async function openApp(t: TestContext, cors_origins: string[] = []) {
-  const app = await createApp(createLifecycle(), defaultConfig({ cors_origins }), pino({ level: 'silent' }));
+async function openApp(t: TestContext, cors_origins: string[] = [], trust_proxy: string[] = []) {
+  const config = defaultConfig({ cors_origins, trust_proxy });
+  const app = await createApp(createLifecycle(), config, pino({ level: 'silent' }));
   t.after(() => app.close());
   return app;
 }
@@ -71,5 +72,30 @@ test("a form of another page cannot make the service write; the service's own pa
     { 'sec-fetch-site': 'cross-site', origin: 'https://search.example' },
   ]) {
     assert.equal(await snapshot(headers as Record<string, string>), 503);
+  }
+});
+
+test('over plain HTTP, where browsers say no more than the origin, the origin decides', async (t) => {
+  const app = await openApp(t, ['https://search.example'], ['127.0.0.1']);
+  const snapshot = async (headers: Record<string, string>) =>
+    (await app.inject({ method: 'POST', url: '/snapshot', headers })).statusCode;
+  const host = 'covers.lan:8080';
+  for (const headers of [
+    { host, origin: 'http://evil.example' },
+    { host, origin: 'http://covers.lan' },
+    { host, origin: 'http://covers.lan:8080.evil.example' },
+    { host, origin: 'null' },
+  ]) {
+    assert.equal(await snapshot(headers), 403, headers.origin);
+  }
+  for (const headers of [
+    { host, origin: 'http://covers.lan:8080' },
+    { host, origin: 'https://search.example' },
+    { host: 'covers.example:443', origin: 'https://covers.example' },
+    // Behind proxies that hand on another Host: one that is trusted with the right one, and any if the browser says so.
+    { host, 'x-forwarded-host': 'covers.example', origin: 'https://covers.example' },
+    { host: 'backend:8080', 'sec-fetch-site': 'same-origin', origin: 'https://covers.example' },
+  ]) {
+    assert.equal(await snapshot(headers as Record<string, string>), 503, headers.origin);
   }
 });

@@ -6,7 +6,7 @@ import { createWritePlanner } from './plan-write.ts';
 
 export interface CoverIndexer {
   readonly index: RunIndexJob;
-  /** Settles when everything written so far can be found; rejects when the graph could not take some of it. */
+  /** Settles when everything on disk by now can be found; rejects when the graph could not take some of it. */
   settled(): Promise<void>;
 }
 
@@ -32,10 +32,17 @@ export function createCoverIndexer(deps: CoverIndexerDeps): CoverIndexer {
     plan: createWritePlanner(deps),
     write(writes) {
       const written = deps.index.write(writes);
-      becomingSearchable.add(written.searchable);
-      // Whoever waits for it hears of a failure; here it is only forgotten once it is over.
-      const forget = (): unknown => becomingSearchable.delete(written.searchable);
-      written.searchable.then(forget, forget);
+      const { durable, searchable } = written;
+      // What never got to disk was not written: its own job tells of it, and the others must not end with its error.
+      durable.then(
+        () => {
+          becomingSearchable.add(searchable);
+          // Whoever waits for it hears of a failure; here it is only forgotten once it is over.
+          const forget = (): unknown => becomingSearchable.delete(searchable);
+          searchable.then(forget, forget);
+        },
+        () => {},
+      );
       return written;
     },
     limit: pLimit(concurrency),

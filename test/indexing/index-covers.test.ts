@@ -185,3 +185,19 @@ test('searchable waits for the graph, durable does not', async () => {
   await assert.rejects(indexer.settled(), /graph/);
   await indexer.settled();
 });
+
+test('a write that never got to disk fails its own job and nobody who waits for what did', async () => {
+  const { index, indexer, run } = setUp();
+  await run([picture('a', 'one')], 'durable');
+  let letGo: () => void = () => {};
+  index.disk = new Promise<void>((resolve) => {
+    letGo = resolve;
+  });
+  index.fail = failure('storage_full', 'The disk is full.');
+  const failing = run([picture('b', 'two')], 'durable');
+  for (let turn = 0; turn < 200; turn++) await nextTurn();
+  const settled = indexer.settled();
+  letGo();
+  assert.deepEqual((await failing).map(told), ['b storage_full']);
+  await settled;
+});

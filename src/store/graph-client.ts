@@ -25,6 +25,8 @@ export type CoverIndexEvent =
   | { readonly event: 'graph_rebuilt'; readonly because: string; readonly covers: number; readonly tookMs: number }
   | { readonly event: 'graph_saved'; readonly sequence: number }
   | { readonly event: 'graph_save_failed'; readonly error: Error }
+  /** Its tombstones could not be dropped; it goes on answering with them. */
+  | { readonly event: 'graph_rebuild_failed'; readonly error: Error }
   /** The graph cannot be had at all; it is tried again. Recall is unavailable or lacks the last writes until then. */
   | { readonly event: 'graph_failed'; readonly error: Error }
   | { readonly event: 'thread_died'; readonly thread: 'graph' | 'writer'; readonly error: Error }
@@ -87,6 +89,7 @@ export async function openGraphClient(options: GraphClientOptions): Promise<Grap
   });
 
   function thread() {
+    if (closed) throw failure('unavailable', 'The index is closed.');
     const current = keeper?.current;
     if (current === undefined) throw failure('unavailable', 'The graph is being loaded.', { retryAfterSeconds: 1 });
     return current;

@@ -34,6 +34,8 @@ export function createGraphMaintenance(options: GraphMaintenanceOptions): GraphM
   // One at a time: a copy taken while the log is trimmed would lack what its graph needs.
   const alone = createMutex();
   let pending = 0;
+  /** More than the policy's own number while a rebuild that failed is not to be tried again yet. */
+  let rebuildAbove = options.rebuildWhen.tombstones;
 
   function inBackground(work: () => Promise<void>): void {
     pending += 1;
@@ -67,12 +69,31 @@ export function createGraphMaintenance(options: GraphMaintenanceOptions): GraphM
     await saveAndTrim();
   }
 
+  /**
+   * Over a cover that cannot be read every rebuild fails, however long it takes: the next one waits until there are as
+   * many tombstones again as call for one. Meanwhile the graph that goes on answering is saved, so that the log ends.
+   */
+  async function dropTombstones({ elements, deleted }: GraphState): Promise<void> {
+    const { tombstones, share } = options.rebuildWhen;
+    try {
+      await graph.rebuild(`${deleted} of ${elements} elements are deleted`);
+    } catch (error) {
+      rebuildAbove = deleted + Math.max(tombstones, share * elements);
+      // The thread died or is being closed.
+      if (isFailure(error, 'unavailable')) throw error;
+      onEvent({ event: 'graph_rebuild_failed', error: error as Error });
+    }
+    await saveAndTrim();
+  }
+
   return {
-    consider({ sequence, elements, deleted, snapshot }) {
+    consider(state) {
       if (pending > 0) return;
+      const { sequence, elements, deleted, snapshot } = state;
       const { tombstones, share } = options.rebuildWhen;
-      if (deleted > tombstones && deleted > share * elements) {
-        inBackground(() => rebuildAndSave(`${deleted} of ${elements} elements are deleted`));
+      if (deleted <= tombstones) rebuildAbove = tombstones;
+      if (deleted > rebuildAbove && deleted > share * elements) {
+        inBackground(() => dropTombstones(state));
       } else if (sequence - (snapshot?.sequence ?? 0) >= options.saveEveryWrites) inBackground(saveAndTrim);
     },
     save: () => alone(saveAndTrim).catch((error: Error) => onEvent({ event: 'graph_save_failed', error })),

@@ -1,6 +1,17 @@
 import assert from 'node:assert/strict';
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
-import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import {
+  closeSync,
+  cpSync,
+  mkdtempSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  truncateSync,
+  writeFileSync,
+  writeSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test, { after, before, type TestContext } from 'node:test';
@@ -118,6 +129,31 @@ test('tombstones beyond their share are dropped, while searches go on', async (t
   const all = new Set(await recallIds(index, QUERY, 5_000));
   assert.equal(all.size, covers);
   assert.ok(gone.every(({ id }) => !all.has(id)));
+});
+
+test('where tombstones cannot be dropped, the graph is saved with them and it is not tried again and again', async (t) => {
+  const dataDir = temporaryFolder(t);
+  const events: string[] = [];
+  const index = await openForTest(t, dataDir, {
+    rebuildWhen: { tombstones: 20, share: 0.1 },
+    onEvent: ({ event }) => events.push(event),
+  });
+  const failedRebuilds = () => events.filter((event) => event === 'graph_rebuild_failed').length;
+  const drop = async (from: number, to: number) => {
+    await index.write(COVERS.slice(from, to).map(({ id }) => ({ op: 'delete', id }))).searchable;
+    // Waits for whatever that set going.
+    await index.snapshot();
+  };
+  await writeAll(index, COVERS.slice(0, 100));
+  damageInPlace(join(dataDir, 'covers.lmdb'), Buffer.from(COVERS[99]?.embedding.buffer as ArrayBuffer));
+  await index.write(COVERS.slice(0, 30).map(({ id }) => ({ op: 'delete', id }))).searchable;
+  while (index.status().snapshot?.sequence !== 130) await delay(5);
+  assert.equal(failedRebuilds(), 1);
+  await drop(30, 35);
+  await drop(35, 50);
+  assert.equal(failedRebuilds(), 1);
+  await drop(50, 60);
+  assert.deepEqual([failedRebuilds(), index.status().deleted], [2, 60]);
 });
 
 test('a rebuild that is asked for drops the tombstones and is saved', async (t) => {
@@ -257,6 +293,15 @@ function flip(file: string, at: number): void {
   const bytes = readFileSync(file);
   bytes.writeUInt8(bytes.readUInt8(at) ^ 1, at);
   writeFileSync(file, bytes);
+}
+
+/** Damages every place that holds `bytes`, in a file that is open and mapped. */
+function damageInPlace(path: string, bytes: Buffer): void {
+  const held = readFileSync(path);
+  const file = openSync(path, 'r+');
+  for (let at = held.indexOf(bytes); at !== -1; at = held.indexOf(bytes, at + 1))
+    writeSync(file, Buffer.of(0xaa), 0, 1, at);
+  closeSync(file);
 }
 
 function edit(dataDir: string, changes: object): void {

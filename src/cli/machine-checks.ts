@@ -20,7 +20,7 @@ const LITTLE_DISK_BYTES = 1024 * MIB;
 const NO_DISK_BYTES = 64 * MIB;
 const LITTLE_MEMORY_BYTES = 1024 * MIB;
 /** Loaded by name, one by one: a broken one must not take the others down with it, nor this command. */
-const NATIVE_LIBRARIES = ['onnxruntime-node', 'hnswlib-node', 'lmdb', 'sharp'];
+const NATIVE_LIBRARIES = ['onnxruntime-node', 'hnswlib-node', 'lmdb', 'sharp', 'fs-native-extensions'];
 
 export function checkNode(): Finding {
   const { engines } = JSON.parse(readFileSync(join(packageRoot, 'package.json'), 'utf8')) as {

@@ -6,19 +6,12 @@ import { leaveClosedMark, takeClosedMark } from './closed-mark.ts';
 import type { GraphState } from './cover-graph.ts';
 import type { CoverStore } from './cover-store.ts';
 import type { CoverWriterMethods } from './cover-writer-thread.ts';
-import {
-  bindStore,
-  type DataDirPaths,
-  damagedData,
-  dataDirPaths,
-  lockDataDir,
-  openJudgements,
-  openStore,
-} from './data-dir.ts';
+import { bindStore, type DataDirPaths, damagedData, dataDirPaths, openJudgements, openStore } from './data-dir.ts';
 import { encodeWrite } from './encode-write.ts';
 import { type CoverIndexEvent, type GraphClient, type GraphClientOptions, openGraphClient } from './graph-client.ts';
 import { createGraphMaintenance, type RebuildPolicy } from './graph-maintenance.ts';
 import type { OpenedJudgementStore } from './judgement-store.ts';
+import { lockDataDir } from './lock-data-dir.ts';
 import { createTokenReader } from './read-tokens.ts';
 import { createRecall } from './recall.ts';
 import type { TokenShape } from './record-codec.ts';
@@ -80,7 +73,7 @@ export async function openCoverIndex(given: CoverIndexOptions): Promise<OpenedCo
   const { onEvent: tell = () => {}, ...rest } = given;
   const options = { ...DEFAULTS, ...rest };
   const paths = dataDirPaths(options.dataDir);
-  const lock = await lockDataDir(paths.root);
+  const lock = lockDataDir(paths.root);
   const opened: ClosePart[] = [];
   const closeAll = async (): Promise<boolean> => {
     let whole = true;
@@ -122,14 +115,14 @@ export async function openCoverIndex(given: CoverIndexOptions): Promise<OpenedCo
       const { covers } = store.counts();
       // Without the mark the next start checks everything, which is right where anything was amiss.
       if ((await closeAll()) && inOrder) await leaveClosedMark(paths, covers, found).catch(() => {});
-      await lock.release();
+      lock.release();
     };
     const index = assemble({ options, paths, about, store, judgements, writer, graph, onEvent }, closeParts);
     onAdvanced = index.onAdvanced;
     return index.port;
   } catch (error) {
     await closeAll();
-    await lock.release();
+    lock.release();
     throw error;
   }
 }

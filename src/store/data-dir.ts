@@ -1,8 +1,6 @@
-import { createHash, randomUUID } from 'node:crypto';
-import { existsSync, mkdirSync, realpathSync, statSync } from 'node:fs';
+import { randomUUID } from 'node:crypto';
+import { existsSync, statSync } from 'node:fs';
 import { readdir } from 'node:fs/promises';
-import { createServer, type Server } from 'node:net';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { failure, isFailure } from '../core/errors.ts';
 import type { ModelRef } from '../core/types.ts';
@@ -45,35 +43,6 @@ export async function lmdbFiles(root: string): Promise<string[]> {
 
 export function isLmdbName(name: string): boolean {
   return /^[a-z][a-z0-9-]*\.lmdb$/.test(name);
-}
-
-export interface DataDirLock {
-  release(): Promise<void>;
-}
-
-/**
- * Takes the folder (made when it is not there) for this process; fails with `data_dir_busy` when another has it. The
- * lock is a name that is listened on, which the system frees however the process ends; nothing stale can be left.
- * It holds on one machine only: processes elsewhere that mount the same disk do not see it.
- */
-export async function lockDataDir(dataDir: string): Promise<DataDirLock> {
-  mkdirSync(dataDir, { recursive: true });
-  const name = lockName(realpathSync(dataDir));
-  const server = createServer((socket) => socket.destroy());
-  try {
-    await listen(server, name);
-  } catch (cause) {
-    if ((cause as NodeJS.ErrnoException).code !== 'EADDRINUSE') throw cause;
-    throw failure(
-      'data_dir_busy',
-      `Another process has the data folder ${dataDir} open. Stop it, or use another --data-dir.`,
-      {
-        cause,
-      },
-    );
-  }
-  server.unref();
-  return { release: () => new Promise((resolve) => server.close(() => resolve())) };
 }
 
 /**
@@ -180,21 +149,4 @@ export function demandKnownFormat(about: StoreAbout, dataDir: string): void {
 
 function describe({ name, hash }: ModelRef): string {
   return `${name} (${hash.slice(0, 12)})`;
-}
-
-/** On Linux a name outside the file system; elsewhere a pipe or a socket file. */
-function lockName(realPath: string): string {
-  const name = `coverrank-${createHash('sha256').update(realPath).digest('hex').slice(0, 32)}`;
-  if (process.platform === 'linux') return `\0${name}`;
-  return process.platform === 'win32' ? `\\\\.\\pipe\\${name}` : join(tmpdir(), `${name}.sock`);
-}
-
-async function listen(server: Server, name: string): Promise<void> {
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', reject);
-    server.listen(name, () => {
-      server.removeListener('error', reject);
-      resolve();
-    });
-  });
 }

@@ -5,13 +5,14 @@ import { basename, dirname, join, resolve } from 'node:path';
 import { failure } from '../core/errors.ts';
 import type { SnapshotInfo } from '../core/ports.ts';
 import { openCoverStore } from './cover-store.ts';
-import { type DataDirPaths, dataDirPaths, isLmdbName, lmdbFiles, lockDataDir } from './data-dir.ts';
+import { type DataDirPaths, dataDirPaths, isLmdbName, lmdbFiles } from './data-dir.ts';
 import { isDiskFull, isUnwritable } from './disk-failure.ts';
 import { sync, writeDurably } from './durable-file.ts';
 import { reached } from './durable-steps.ts';
 import { digest } from './file-sums.ts';
 import { readGraphManifest } from './graph-snapshot.ts';
 import { copyLmdbFile, removeLock } from './lmdb/open-lmdb.ts';
+import { LOCK_FILE, lockDataDir } from './lock-data-dir.ts';
 import { DATA_FORMAT, type StoreAbout } from './store-about.ts';
 
 /**
@@ -84,10 +85,10 @@ export async function restoreSnapshot(snapshotDir: string, dataDir: string): Pro
   await demandEmpty(target);
   const parent = dirname(target);
   const unfinished = join(parent, `.${basename(target)}.restoring`);
-  const lock = await lockDataDir(unfinished);
+  const lock = lockDataDir(unfinished);
   try {
     // What a restore left that was killed.
-    await rm(unfinished, { recursive: true, force: true });
+    for (const name of await contentOf(unfinished)) await rm(join(unfinished, name), { recursive: true });
     await mkdir(dataDirPaths(unfinished).graph, { recursive: true });
     for (const file of Object.keys(manifest.files)) await restoreFile(manifest, file, snapshotDir, unfinished);
     await sync(dataDirPaths(unfinished).graph);
@@ -101,18 +102,23 @@ export async function restoreSnapshot(snapshotDir: string, dataDir: string): Pro
     await rm(unfinished, { recursive: true, force: true });
     throw storageFailure(parent, error);
   } finally {
-    await lock.release();
+    lock.release();
   }
   const { name, sequence, covers, bytes, createdAt } = manifest;
   return { name, sequence, covers, bytes, createdAt };
 }
 
 async function demandEmpty(dataDir: string): Promise<void> {
-  if (!existsSync(dataDir) || (await readdir(dataDir)).length === 0) return;
+  if (!existsSync(dataDir) || (await contentOf(dataDir)).length === 0) return;
   throw failure(
     'invalid_config',
     `The folder ${dataDir} is not empty: a snapshot is restored into an empty or a new one.`,
   );
+}
+
+/** Names in a data folder but for its lock. */
+async function contentOf(dataDir: string): Promise<string[]> {
+  return (await readdir(dataDir)).filter((name) => name !== LOCK_FILE);
 }
 
 async function restoreFile(manifest: SnapshotManifest, file: string, from: string, to: string): Promise<void> {

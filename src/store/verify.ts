@@ -3,15 +3,9 @@ import { failure } from '../core/errors.ts';
 import type { ModelRef } from '../core/types.ts';
 import { coverProblems, problemOf } from './cover-problems.ts';
 import type { CoverStore } from './cover-store.ts';
-import {
-  type DataDirPaths,
-  dataDirPaths,
-  demandKnownFormat,
-  lockDataDir,
-  openJudgements,
-  openStore,
-} from './data-dir.ts';
+import { type DataDirPaths, dataDirPaths, demandKnownFormat, openJudgements, openStore } from './data-dir.ts';
 import { graphDefect, loadGraph, readGraphManifest } from './graph-snapshot.ts';
+import { lockDataDir } from './lock-data-dir.ts';
 import { type StoredCover, tokenBytes } from './record-codec.ts';
 import type { StoreAbout } from './store-about.ts';
 import type { VectorIndex } from './vector-index.ts';
@@ -49,7 +43,7 @@ const MAX_TOLD = 20;
 export async function verifyDataDir(dataDir: string): Promise<VerifyReport> {
   const paths = dataDirPaths(dataDir);
   if (!existsSync(paths.store)) throw failure('corrupt_data', `The folder ${dataDir} holds no store.`);
-  const lock = await lockDataDir(dataDir);
+  const lock = lockDataDir(dataDir);
   try {
     const store = await openStore(paths);
     try {
@@ -74,7 +68,7 @@ export async function verifyDataDir(dataDir: string): Promise<VerifyReport> {
       await store.close();
     }
   } finally {
-    await lock.release();
+    lock.release();
   }
 }
 

@@ -15,6 +15,7 @@ import test from 'node:test';
 import { isFailure } from '../../src/core/errors.ts';
 import { openLmdb } from '../../src/store/lmdb/open-lmdb.ts';
 import { sealedByBytes } from '../../src/store/lmdb/sealed-database.ts';
+import { lockDataDir } from '../../src/store/lock-data-dir.ts';
 import { restoreSnapshot } from '../../src/store/snapshot.ts';
 import { verifyDataDir } from '../../src/store/verify.ts';
 import {
@@ -97,7 +98,8 @@ test('a damaged snapshot is refused, and a folder that holds something too', asy
   await assert.rejects(restoreSnapshot(snapshotDir, dataDir), (error) => isFailure(error, 'invalid_config'));
   await assert.rejects(restoreSnapshot(folder, join(folder, 'new')), (error) => isFailure(error, 'corrupt_data'));
   const empty = join(folder, 'empty');
-  mkdirSync(empty);
+  // As a start leaves it that failed.
+  lockDataDir(empty).release();
   await restoreSnapshot(snapshotDir, empty);
   assert.deepEqual((await verifyDataDir(empty)).problems, []);
 

@@ -10,6 +10,7 @@ import { LIMITS, ndjsonLineBytes } from '../../limits.ts';
 import type { AddRoute, RouteDeps } from '../../route.ts';
 import { answer, problems } from '../../schemas/common.ts';
 import { IndexAccepted, IndexAnswer, IndexBody, IndexEnvelope, type Outcome } from '../../schemas/indexing.ts';
+import { withHeartbeat } from './heartbeat.ts';
 import { createItemParser, type ItemParser } from './item-parser.ts';
 import type { ParsedItem } from './items.ts';
 import { readLines } from './ndjson.ts';
@@ -24,6 +25,7 @@ const schema = {
   description:
     `JSON takes up to ${LIMITS.indexItems} items. NDJSON takes one item a line, any number of them, and is answered ` +
     'by an NDJSON stream of outcomes in request order while the request is still being sent: read it as it comes. ' +
+    'White space before an outcome says that the service is still at work. ' +
     'A bad item never fails the rest.',
   // Items are checked one by one, so that a bad one fails alone: only what holds them is checked as the body.
   body: { content: { 'application/json': { schema: IndexEnvelope }, [NDJSON]: { schema: {} } } },
@@ -83,11 +85,22 @@ export const addIndexCovers: AddRoute = (app, deps) => {
 
 function streamOutcomes(items: AsyncIterable<ParsedItem>, reply: FastifyReply, deps: RouteDeps) {
   const { indexer } = deps.lifecycle.services();
-  const outcomes = indexer.index(items, { signal: clientSignal(reply), until: 'searchable', enter: deps.items.enter });
+  let itemsUnderWay = 0;
+
+  async function* counted(): AsyncGenerator<ParsedItem> {
+    for await (const item of items) {
+      itemsUnderWay++;
+      yield item;
+    }
+  }
+
+  const { enter } = deps.items;
+  const outcomes = indexer.index(counted(), { signal: clientSignal(reply), until: 'searchable', enter });
 
   async function* lines(): AsyncGenerator<string> {
     try {
       for await (const outcome of outcomes) {
+        itemsUnderWay--;
         deps.telemetry.indexed(outcome);
         yield `${JSON.stringify(presentOutcome(outcome))}\n`;
       }
@@ -97,7 +110,8 @@ function streamOutcomes(items: AsyncIterable<ParsedItem>, reply: FastifyReply, d
       throw error;
     }
   }
-  return reply.type(NDJSON).send(Readable.from(lines()));
+  const idleMs = reply.request.raw.socket.timeout;
+  return reply.type(NDJSON).send(Readable.from(withHeartbeat(lines(), { idleMs, isWorking: () => itemsUnderWay > 0 })));
 }
 
 async function* itemsOf(body: Readable, parser: ItemParser, maxImageBytes: number): AsyncGenerator<ParsedItem> {

@@ -1,15 +1,17 @@
 import assert from 'node:assert/strict';
-import { request as httpRequest } from 'node:http';
+import { once } from 'node:events';
+import { createServer, request as httpRequest } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { createInterface } from 'node:readline';
-import { after, before, test } from 'node:test';
+import { after, before, type TestContext, test } from 'node:test';
+import { defaultConfig } from '../../../../src/config.ts';
 import { openService, sampleItems, type TestService } from '../../service.ts';
 
 let service: TestService;
 let items: Awaited<ReturnType<typeof sampleItems>>;
 let port: number;
 before(async () => {
-  service = await openService();
+  service = await openService({ fetch: { ...defaultConfig().fetch, allow: ['127.0.0.1'] } });
   items = await sampleItems(8);
   await service.app.listen({ port: 0 });
   port = (service.app.server.address() as AddressInfo).port;
@@ -184,6 +186,49 @@ test('a client that leaves in the middle keeps what was acknowledged and frees i
   // More requests than there are places go through one after the other.
   for (let round = 0; round < 6; round++) assert.equal((await post({ items: [] })).status, 200);
 });
+
+test('a connection on which an item takes long is kept alive, and none on which the client is silent', async (t) => {
+  const idleMs = 300;
+  const { timeout } = service.app.server;
+  service.app.server.timeout = idleMs;
+  t.after(() => {
+    service.app.server.timeout = timeout;
+  });
+  const pictures = await serveLatePicture(t, Buffer.from(items[0]?.image_base64 ?? '', 'base64'));
+  const sending = openStream();
+  sending.request.write(`${JSON.stringify({ id: 'late', image_url: pictures.url })}\n`);
+  sending.request.flushHeaders();
+  const [response] = await once(sending.request, 'response');
+  let text = '';
+  for await (const chunk of response) {
+    text += chunk;
+    // Each stands for a third of the time after which the connection would have been closed.
+    if (text === ' '.repeat(5)) pictures.release();
+    if (text.endsWith('\n')) break;
+  }
+  assert.match(text, /^ {5}/);
+  assert.equal(text.split('\n').length, 2);
+  assert.equal(JSON.parse(text).status, 201);
+  // It never says that there is no more to come.
+  const silent = openStream();
+  silent.request.write('{"id":"half');
+  await new Promise((resolve) => silent.request.once('close', resolve));
+});
+
+/** A picture that is answered with once it is released. */
+async function serveLatePicture(t: TestContext, bytes: Buffer) {
+  let release = (): void => {};
+  const released = new Promise<void>((resolve) => {
+    release = resolve;
+  });
+  const server = createServer((_request, response) => {
+    void released.then(() => response.writeHead(200, { 'content-type': 'image/webp' }).end(bytes));
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  t.after(() => server.close());
+  return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/cover.webp`, release };
+}
 
 function openStream() {
   const request = httpRequest({

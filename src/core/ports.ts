@@ -187,6 +187,11 @@ export interface JudgementStore {
    * grade. Rejects with `storage_full` when the disk is full; then nothing was written.
    */
   put(judgements: readonly Pick<Judgement, 'query' | 'id' | 'grade'>[]): Promise<WrittenJudgements>;
+  /**
+   * The same for very many, which this thread need not see: a JSON array of them in UTF-8. The buffer moves away. They must
+   * have been checked.
+   */
+  putPacked(judgements: Uint8Array<ArrayBuffer>): Promise<WrittenJudgements>;
   /** Whether there was such a judgement. */
   remove(query: string, id: string): Promise<boolean>;
   counts(): JudgementCounts;

@@ -11,7 +11,7 @@ export interface JsonSource {
 const SMALL_BYTES = 256 * 1024;
 
 /** Whether it may be parsed on the thread that answers everybody else too. */
-export function isSmall({ bytes }: JsonSource): boolean {
+export function isSmall({ bytes }: Pick<JsonSource, 'bytes'>): boolean {
   return bytes.length <= SMALL_BYTES;
 }
 

@@ -45,6 +45,11 @@ export function openJudgementStore(path: string): OpenedJudgementStore {
       file.refresh();
       return written;
     },
+    async putPacked(judgements) {
+      const written = await (await writer()).call('putPacked', judgements, [judgements.buffer]);
+      file.refresh();
+      return written;
+    },
     async remove(query, id) {
       const removed = await (await writer()).call('remove', { query, id });
       file.refresh();

@@ -45,6 +45,20 @@ test('judgements are kept by query and cover, and survive a restart', async (t) 
   assert.deepEqual(store.counts(), { judgements: 4, queries: 3 });
 });
 
+test('judgements that another thread packed are written as any others', async (t) => {
+  const store = openAt(t, join(temporaryFolder(t), 'judgements.lmdb'));
+  await store.put([judged('猫', 'a', 2)]);
+  const packed = new TextEncoder().encode(JSON.stringify([judged('猫', 'a', 1), judged('dog', 'b', 0)]));
+  assert.deepEqual(await store.putPacked(packed), { created: 1, updated: 1, unchanged: 0 });
+  assert.deepEqual(
+    [...store.list()].map(({ query, id, grade }) => [query, id, grade]),
+    [
+      ['猫', 'a', 1],
+      ['dog', 'b', 0],
+    ],
+  );
+});
+
 test('a judgement can be taken back; its query keeps its topic', async (t) => {
   const store = openAt(t, join(temporaryFolder(t), 'judgements.lmdb'));
   await store.put([judged('猫', 'a', 2), judged('dog', 'a', 2)]);

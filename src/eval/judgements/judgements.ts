@@ -81,7 +81,8 @@ export function readTopics(bytes: Uint8Array, name: string): Map<string, string>
   );
 }
 
-function guessFormat(first: TextLine | undefined): JudgementFormat | undefined {
+/** The format of a file by its first line; undefined when it looks like none. */
+export function guessFormat(first: TextLine | undefined): JudgementFormat | undefined {
   if (first === undefined) return undefined;
   if (first.text.trimStart().startsWith('{')) return 'json';
   const columns = first.text.split('\t');

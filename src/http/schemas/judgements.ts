@@ -87,3 +87,4 @@ export const ImportAnswer = strict({
     { description: 'What was wrong with rows of the file, by kind.' },
   ),
 });
+export type ImportAnswer = Static<typeof ImportAnswer>;

@@ -111,6 +111,47 @@ test('an import tells what it left out, and its own topics will do', async () =>
   assert.equal((await load({ text: '99 0 v9 2\n' })).status, 400);
 });
 
+test('an import that has not the right form is told by path, small or large', async () => {
+  const large = 'dog\tv9\t2\n'.repeat(30_000);
+  for (const [payload, path] of [
+    [{}, '/text'],
+    [{ text: '' }, '/text'],
+    [{ text: 7 }, '/text'],
+    [{ text: [large] }, '/text'],
+    [{ text: large, format: 'xml' }, '/format'],
+    [{ text: large, topics: 7 }, '/topics'],
+    [{ text: large, topics: '' }, '/topics'],
+    [{ text: 'dog\tv9\t2\n', more: large }, '/more'],
+    [{ text: large, ['x'.repeat(1000)]: 1 }, `/${'x'.repeat(64)}`],
+  ] as const) {
+    const { status, body } = await service.call({ method: 'POST', url: '/judgements/import', payload });
+    assert.deepEqual([status, body.errors[0].path], [400, path]);
+  }
+  for (const payload of ['', 'null', '7', '[]', '{"text":', `["${large.replaceAll(/\s/g, ' ')}"]`]) {
+    const headers = { 'content-type': 'application/json' };
+    const { status } = await service.call({ method: 'POST', url: '/judgements/import', headers, payload });
+    assert.equal(status, 400, payload.slice(0, 20));
+  }
+});
+
+test('a large file is taken in as a small one is', async () => {
+  const rows = Array.from({ length: 30_000 }, (_, row) => `many ${row % 100}\tw${row % 20_000}\t${row % 3}`);
+  const { status, body } = await service.call({
+    method: 'POST',
+    url: '/judgements/import',
+    payload: { text: `${rows.join('\n')}\nmany 0\n` },
+  });
+  assert.equal(status, 200);
+  assert.deepEqual([body.format, body.created], ['tsv', 20_000]);
+  const told = body.problems.map(({ problem, count }: { problem: string; count: number }) => [problem, count]);
+  // 20,000 rows on, 20,000 mod 3 is 2: each repeated pair has another grade, and the last one counts.
+  assert.deepEqual(told, [
+    ['conflicting_label', 10_000],
+    ['missing_columns', 1],
+  ]);
+  assert.deepEqual((await list('many 0'))[0], ['many 0', 'w0', 2]);
+});
+
 test('an id with a space is exported where the format can hold it, and refused where not', async () => {
   await put([{ query: 'space', id: 'a b', grade: 1 }]);
   assert.equal((await exported('trec')).status, 400);

@@ -2,6 +2,24 @@ import { availableParallelism } from 'node:os';
 import { abortFailure } from '../core/abort.ts';
 import { failure } from '../core/errors.ts';
 
+/*
+ * What bounds the work that is let in, and whose:
+ *
+ *   gates.rank   how many of /rank, /score and /embed are worked on at once (limits.rank_concurrency) and how many wait
+ *                (limits.rank_queue)
+ *   patience     of /rank alone: how long the wait may be expected to be, as a share of the deadline, on arrival
+ *   brown-out    of /rank alone: how many covers it may rerank, by how long it waited (brown-out.ts)
+ *   gates.index  how many requests that write (/index, /covers, /judgements, /snapshot) are worked on at once
+ *                (limits.index_concurrency), how many wait (limits.index_queue) and for how long (TIMEOUTS.indexWaitMs);
+ *                beside one at work no other starts while rankings wait
+ *   items        how many items of all /index requests are worked on at once, whatever their number: one request may hold
+ *                any number of them. One at a time while rankings wait; the rest wait without bound, their requests have
+ *                their places already
+ *
+ * `holdPlace` (client-signal.ts) ties a request's place at one of the `gates` to its answer: held until it is out or the
+ * client gone. Places at `items` are given back item by item. Behind the gates each model has a bounded queue of its own.
+ */
+
 /**
  * A gate lets `concurrency` requests work at once, makes `queue` more wait in order of arrival, and refuses the rest at
  * once with `overloaded`. So does it with those that would wait too long: refused on arrival they can go elsewhere,

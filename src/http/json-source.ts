@@ -1,5 +1,22 @@
 import { failure } from '../core/errors.ts';
 
+/*
+ * How large bodies come in. The key and the rate are checked first, then the body is read, and only /index takes its place
+ * at the gate before that. Parsing (UTF-8, JSON, base64) is done where it is called up to 256 KiB and in the route's own
+ * thread beyond. What comes back is small but for the bytes of pictures, which move without being copied: fields that are
+ * not allowed are cut down to what still makes them refused. So the schema is always checked on the main thread, by
+ * Fastify, after parsing:
+ *
+ *   /embed, /score       (pictures/) pictures are decoded while parsing and stand as bytes or as what is wrong with them,
+ *                        each told in its place by the handler; anything but a string there is refused at once. Then the
+ *                        schema of the rest, lengths in code points, the gate.
+ *   /index, JSON         (routes/index/) each item is checked and decoded while parsing and stands as an item or as what is
+ *                        wrong with it; the schema sees the envelope alone.
+ *   /index, NDJSON       the same line by line in the handler, while outcomes are already sent; there is no schema.
+ *   /judgements/import   (routes/judgements/) the file is taken out as bytes, the schema sees an outline; after the gate the
+ *                        rows are read, always in the thread.
+ */
+
 /** A JSON text in UTF-8 that may hold pictures. Whoever hands it to a parser has no use of the bytes afterwards. */
 export interface JsonSource {
   readonly bytes: Uint8Array;

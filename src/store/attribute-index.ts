@@ -1,5 +1,11 @@
-import type { Attributes, AttributeValue, Filter, FilterCondition } from '../core/types.ts';
-import { matchesCondition, matchesFilter, needsAttribute, scalarsOf, wantedValues } from './attribute-filter.ts';
+import type { Attributes, AttributeValue, Filter } from '../core/types.ts';
+import {
+  type CompiledCondition,
+  type CompiledFilter,
+  compileFilter,
+  scalarsOf,
+  wantedValues,
+} from './attribute-filter.ts';
 
 /**
  * Attributes of all live covers by label, in memory, so that a filter is answered exactly and without reading the disk.
@@ -14,11 +20,14 @@ export interface AttributeIndex {
   remove(label: number): void;
   /**
    * Makes ready what a filter for a value looks into, cover by cover. Anything may be done between two steps; a filter
-   * that needs it before makes it at once, which takes a good while over a million covers.
+   * that needs it before makes it itself, which takes a good while over a million covers.
    */
   prepare(): Iterable<void>;
-  /** Labels that the filter lets through. The set lives on and follows later writes; do not change it. */
-  matching(filter: Filter): ReadonlySet<number>;
+  /**
+   * Labels that the filter lets through. The set lives on and follows later writes; do not change it. Between pieces of
+   * the work it calls `giveWay`, during which anything may be done; when that rejects, so does this.
+   */
+  matching(filter: Filter, giveWay: () => Promise<void>): Promise<ReadonlySet<number>>;
 }
 
 interface Column {
@@ -35,6 +44,18 @@ type Postings = Map<string | number | boolean, Posting>;
 /** One label stands for itself: where every cover has a value of its own, a set each would take 200 bytes more. */
 type Posting = number | Set<number>;
 
+/** What a filter lets through, or did so far of the covers looked at. Writes go into it from the beginning. */
+interface Matching {
+  readonly filter: CompiledFilter;
+  readonly labels: Set<number>;
+  /** What is left to be done; whoever waits for the labels does some of it. */
+  readonly steps: Iterator<void>;
+  waiting: number;
+}
+
+/** Covers looked at between two chances to give way: a millisecond's worth where a filter has many conditions. */
+const STEP = 256;
+
 /** Filters repeat (a channel, a region), so the last few keep their labels, up to so many of them in all. */
 const CACHED_FILTERS = 16;
 const CACHED_LABELS = 2_000_000;
@@ -42,7 +63,7 @@ const CACHED_LABELS = 2_000_000;
 export function createAttributeIndex(): AttributeIndex {
   const live = new Set<number>();
   const columns = new Map<string, Column>();
-  const cache = new Map<string, { readonly filter: Filter; readonly labels: Set<number> }>();
+  const cache = new Map<string, Matching>();
   /** Whether attributes that come for the first time get their postings as they come. */
   let isPrepared = false;
 
@@ -61,7 +82,7 @@ export function createAttributeIndex(): AttributeIndex {
     live.add(label);
     if (live.size === before) forget(label);
     for (const [key, value] of Object.entries(attributes)) addValue(columnOf(key), label, value);
-    for (const { filter, labels } of cache.values()) if (matchesFilter(filter, attributes)) labels.add(label);
+    for (const { filter, labels } of cache.values()) if (filter.matches(attributes)) labels.add(label);
   }
 
   function columnOf(key: string): Column {
@@ -77,52 +98,68 @@ export function createAttributeIndex(): AttributeIndex {
     for (const column of columns.values()) yield* complete(column);
   }
 
-  function matching(filter: Filter): ReadonlySet<number> {
+  async function matching(filter: Filter, giveWay: () => Promise<void>): Promise<ReadonlySet<number>> {
     const key = JSON.stringify(Object.entries(filter).sort(([a], [b]) => (a < b ? -1 : 1)));
-    const known = cache.get(key);
+    const entry = cache.get(key) ?? begin(compileFilter(filter));
     // Put back at the end: the Map's order is the order of last use.
     cache.delete(key);
-    const entry = known ?? { filter, labels: evaluate(filter) };
     cache.set(key, entry);
-    trimCache();
+    entry.waiting += 1;
+    try {
+      while (entry.steps.next().done !== true) await giveWay();
+    } finally {
+      entry.waiting -= 1;
+      trimCache();
+    }
     return entry.labels;
   }
 
-  /** Forgets what was used longest ago; the last one stays. */
+  function begin(filter: CompiledFilter): Matching {
+    const labels = new Set<number>();
+    return { filter, labels, steps: collect(filter, labels), waiting: 0 };
+  }
+
+  /** Forgets what was used longest ago; the last one stays, and what is waited for, which writes must reach. */
   function trimCache(): void {
     let labels = 0;
     let filters = 0;
     for (const [key, entry] of [...cache].reverse()) {
       labels += entry.labels.size;
       filters += 1;
-      if (filters > CACHED_FILTERS || (filters > 1 && labels > CACHED_LABELS)) cache.delete(key);
+      if (entry.waiting > 0 || filters === 1) continue;
+      if (filters > CACHED_FILTERS || labels > CACHED_LABELS) cache.delete(key);
     }
   }
 
-  function evaluate(filter: Filter): Set<number> {
-    const conditions = Object.entries(filter).map(([key, condition]) => ({
-      key,
-      condition,
-      candidates: candidates(key, condition),
-    }));
+  /**
+   * Adds the labels that `filter` lets through to `matched`. Between two steps anything may be written: that is put
+   * into `matched` by the write, and whatever is looked at is looked at as it is by then.
+   */
+  function* collect(filter: CompiledFilter, matched: Set<number>): Generator<void> {
+    const conditions: (CompiledCondition & { readonly candidates: Candidates | undefined })[] = [];
+    for (const each of filter.conditions) conditions.push({ ...each, candidates: yield* candidates(each) });
     conditions.sort((a, b) => (a.candidates?.size ?? live.size) - (b.candidates?.size ?? live.size));
-    const matched = new Set<number>();
+    // A column may be another one after each step.
+    const columnsNow = () => conditions.map(({ key, test }) => ({ values: columns.get(key)?.values, test }));
+    let tests = columnsNow();
+    let looked = 0;
     for (const label of conditions[0]?.candidates?.labels() ?? live.keys()) {
-      if (conditions.every(({ key, condition }) => matchesCondition(condition, columns.get(key)?.values.get(label)))) {
-        matched.add(label);
-      }
+      if (tests.every(({ values, test }) => test(values?.get(label)))) matched.add(label);
+      if (++looked % STEP !== 0) continue;
+      yield;
+      tests = columnsNow();
     }
-    return matched;
   }
 
   /** A superset of the labels that meet the condition; undefined: all of them. */
-  function candidates(key: string, condition: FilterCondition): Candidates | undefined {
-    if (!needsAttribute(condition)) return undefined;
+  function* candidates({ key, condition, test }: CompiledCondition): Generator<void, Candidates | undefined> {
+    // What a cover without the attribute meets may be met by any.
+    if (test(undefined)) return undefined;
     const column = columns.get(key);
     if (column === undefined) return { size: 0, labels: () => [] };
     const wanted = wantedValues(condition);
     if (wanted === undefined) return { size: column.values.size, labels: () => column.values.keys() };
-    for (const _ of complete(column));
+    yield* everyNth(STEP, complete(column));
     const found = [...new Set(wanted)].map((value) => labelsOf(column.postings?.get(value)));
     return {
       size: found.reduce((sum, posting) => sum + posting.size, 0),
@@ -189,6 +226,11 @@ function removeValue(columns: Map<string, Column>, key: string, label: number): 
     if (typeof posting === 'object') posting.delete(label);
     if (posting === label || (typeof posting === 'object' && posting.size === 0)) postings.delete(scalar);
   }
+}
+
+function* everyNth(n: number, steps: Iterable<void>): Iterable<void> {
+  let taken = 0;
+  for (const _ of steps) if (++taken % n === 0) yield;
 }
 
 function labelsOf(posting: Posting | undefined): ReadonlySet<number> {

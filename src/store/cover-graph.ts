@@ -1,7 +1,7 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { failure } from '../core/errors.ts';
 import type { Filter } from '../core/types.ts';
-import { matchesFilter } from './attribute-filter.ts';
+import { compileFilter } from './attribute-filter.ts';
 import { createAttributeIndex } from './attribute-index.ts';
 import { coverProblems } from './cover-problems.ts';
 import type { CoverStore } from './cover-store.ts';
@@ -37,7 +37,7 @@ export interface CoverGraph {
   save(): Promise<GraphManifest>;
   /** Builds the graph anew from the store, beside the one that goes on answering, and drops all tombstones. */
   rebuild(): Promise<void>;
-  /** Makes `prepareFilters`, `catchUp` and `rebuild` fail soon, where they are under way. */
+  /** Makes `prepareFilters`, `catchUp`, `rebuild` and filtered searches fail soon, where they are under way. */
   stop(): void;
 }
 
@@ -58,6 +58,8 @@ export interface GraphQuery {
   readonly embedding: Float32Array;
   readonly k: number;
   readonly filter: Filter | undefined;
+  /** Shared with who asks: not 0 once nobody waits for the answer any more. */
+  readonly abandoned?: Int32Array;
 }
 
 export interface CandidateQuery extends GraphQuery {
@@ -195,9 +197,13 @@ export function createCoverGraph({ store, folder, owner, efSearch }: CoverGraphO
     return Math.max(from, to);
   }
 
-  /** Lets the thread's other work go first once `SLICE_MS` have passed; ends the work when the graph is being closed. */
-  async function giveWay(): Promise<void> {
+  /**
+   * Lets the thread's other work go first once `SLICE_MS` have passed; ends the work when the graph is being closed, or
+   * when nobody waits for it any more.
+   */
+  async function giveWay(abandoned?: Int32Array): Promise<void> {
     if (stopped) throw failure('unavailable', 'The graph is being closed.');
+    if (abandoned !== undefined && Atomics.load(abandoned, 0) !== 0) throw failure('cancelled', 'The caller left.');
     if (performance.now() < sliceEnd) return;
     await nextTurn();
     store.refresh();
@@ -251,9 +257,9 @@ export function createCoverGraph({ store, folder, owner, efSearch }: CoverGraphO
     }
   }
 
-  async function search({ embedding, k, filter }: GraphQuery): Promise<Scored> {
+  async function search({ embedding, k, filter, abandoned }: GraphQuery): Promise<Scored> {
     const filtered = filter !== undefined && Object.keys(filter).length > 0;
-    const matched = filtered ? attributes.matching(filter) : undefined;
+    const matched = filtered ? await attributes.matching(filter, () => giveWay(abandoned)) : undefined;
     const pool = matched?.size ?? attributes.size;
     const wanted = Math.min(k, pool);
     if (wanted === 0) return { labels: [], cosines: [] };
@@ -283,10 +289,11 @@ export function createCoverGraph({ store, folder, owner, efSearch }: CoverGraphO
   }
 
   function score({ embedding, k, filter, ids }: CandidateQuery): Promise<ScoredCandidates> {
+    const compiled = filter === undefined ? undefined : compileFilter(filter);
     const allow = (id: string): boolean => {
-      if (filter === undefined) return true;
+      if (compiled === undefined) return true;
       const cover = store.cover(id);
-      return cover !== undefined && matchesFilter(filter, cover.attributes);
+      return cover !== undefined && compiled.matches(cover.attributes);
     };
     return scanCandidates(store, embedding, ids, k, allow);
   }

@@ -95,6 +95,19 @@ export async function openGraphClient(options: GraphClientOptions): Promise<Grap
     return current;
   }
 
+  /** A filter can be long work, which the thread gives up when the signal fires. */
+  async function searchUnlessAbandoned(query: GraphQuery, signal: AbortSignal): Promise<Scored> {
+    if (query.filter === undefined) return thread().call('search', query);
+    const abandoned = new Int32Array(new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT));
+    const abandon = (): void => void Atomics.store(abandoned, 0, 1);
+    signal.addEventListener('abort', abandon, { once: true });
+    try {
+      return await thread().call('search', { ...query, abandoned });
+    } finally {
+      signal.removeEventListener('abort', abandon);
+    }
+  }
+
   function accept(next: GraphState): void {
     failed = false;
     state = next;
@@ -153,7 +166,7 @@ export async function openGraphClient(options: GraphClientOptions): Promise<Grap
   }
 
   return {
-    search: (query, signal) => gate.run(async () => thread().call('search', query), signal),
+    search: (query, signal) => gate.run(() => searchUnlessAbandoned(query, signal), signal),
     score: (query, signal) => gate.run(async () => thread().call('score', query), signal),
     advance(sequence) {
       if (sequence <= state.sequence) return Promise.resolve();

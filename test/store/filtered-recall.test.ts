@@ -9,6 +9,7 @@ import {
   randomEmbedding,
   randomNumbers,
   type SampleCover,
+  sampleCovers,
   temporaryFolder,
   writeAll,
 } from './sample-covers.ts';
@@ -72,4 +73,21 @@ test('a filter follows the writes', async (t) => {
   assert.equal(await matching({ tags: 'both' }), 1);
   await index.write([{ op: 'delete', id: 'c' }]).searchable;
   assert.equal(await matching({ tags: 'both' }), 0);
+});
+
+test('a costly filter holds up no other search', async (t) => {
+  const index = await openForTest(t, temporaryFolder(t));
+  const covers = sampleCovers(1_500).map((cover, i) => ({ ...cover, attributes: { number: i } }));
+  await writeAll(index, covers);
+  const { embedding } = covers[0] as SampleCover;
+  const costly: Filter = Object.fromEntries(
+    Array.from({ length: 64 }, (_, key) => [`k${key}`, { not: { in: Array.from({ length: 1_000 }, (_, i) => i) } }]),
+  );
+  const answered: string[] = [];
+  const ask = async (name: string, filter: Filter): Promise<void> => {
+    await index.recall({ embedding, k: 3, filter }, never());
+    answered.push(name);
+  };
+  await Promise.all([ask('costly', costly), ask('simple', { number: 7 })]);
+  assert.deepEqual(answered, ['simple', 'costly']);
 });

@@ -2,7 +2,7 @@ import { availableParallelism } from 'node:os';
 import { abortFailure } from '../core/abort.ts';
 import { failure } from '../core/errors.ts';
 
-/*
+/**
  * What bounds the work that is let in, and whose:
  *
  *   gates.rank   how many of /rank, /score and /embed are worked on at once (limits.rank_concurrency) and how many wait

@@ -1,6 +1,6 @@
 import { failure } from '../core/errors.ts';
 
-/*
+/**
  * How large bodies come in. The key and the rate are checked first, then the body is read, and only /index takes its place
  * at the gate before that. Parsing (UTF-8, JSON, base64) is done where it is called up to 256 KiB and in the route's own
  * thread beyond. What comes back is small but for the bytes of pictures, which move without being copied: fields that are

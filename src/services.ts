@@ -18,6 +18,7 @@ import type { FusionWeights } from './ranking/fuse.ts';
 import { createRanker } from './ranking/rank.ts';
 import { createPairScorer } from './ranking/score.ts';
 import { type CoverIndexOptions, type OpenedCoverIndex, openCoverIndex } from './store/cover-index.ts';
+import { type FoundData, inspectDataDir } from './store/inspect-data-dir.ts';
 
 export { openBundle, readManifest } from './inference/bundle.ts';
 export { type Model, openModel, openReranker, type Reranker } from './inference/model.ts';
@@ -143,6 +144,12 @@ function readBundles({ model, rerank_model }: Config): BundleManifests {
  */
 export async function openIndex(config: Config): Promise<OpenedCoverIndex> {
   return openCoverIndex(indexOptions(config, readBundles(config)));
+}
+
+/** What is in the data folder, which stays as it is; rejects as `openIndex` does, and gives undefined for an empty one. */
+export async function inspectData(config: Config): Promise<FoundData | undefined> {
+  const { bundle } = indexOptions(config, readBundles(config));
+  return inspectDataDir(config.data_dir, bundle);
 }
 
 function indexOptions({ data_dir, index }: Config, { recall, rerank }: BundleManifests): CoverIndexOptions {

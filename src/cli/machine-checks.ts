@@ -121,16 +121,16 @@ export async function checkPort({ host, port }: Config): Promise<Finding> {
   }
 }
 
-/** Opens the data folder, if there is one, the way the service does. */
+/** Says what a start would find in the data folder, without leaving anything there. */
 export async function checkDataFolder(config: Config): Promise<Finding> {
   const check = 'data folder';
   if (!existsSync(config.data_dir)) return { check, status: 'ok', detail: `${config.data_dir} will be made` };
   try {
-    const { openIndex } = await import('../services.ts');
-    const index = await openIndex(config);
-    const { covers } = index.status();
-    await index.close();
-    return { check, status: 'ok', detail: `${config.data_dir}: ${covers} covers` };
+    const { inspectData } = await import('../services.ts');
+    const found = await inspectData(config);
+    if (found === undefined) return { check, status: 'ok', detail: `${config.data_dir} is empty` };
+    const more = found.isOld ? ', of an older format: the next start brings them up to date' : '';
+    return { check, status: 'ok', detail: `${config.data_dir}: ${found.covers} covers${more}` };
   } catch (error) {
     const detail = (error as Error).message;
     if (isFailure(error, 'data_dir_busy')) {

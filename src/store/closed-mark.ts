@@ -37,10 +37,10 @@ const SUMMED_BYTES = 1024 * 1024;
  * process is checked by the next start. The folder must be locked. Fails with `invalid_config` when it cannot be written
  * to.
  */
-export async function takeClosedMark({ root, store, closed }: DataDirPaths): Promise<ClosedMark | undefined> {
+export async function takeClosedMark(paths: DataDirPaths): Promise<ClosedMark | undefined> {
+  const { root, closed } = paths;
   if (!existsSync(closed)) return undefined;
-  const mark = await readMark(closed);
-  const isAsLeft = mark !== undefined && (await fits(mark, store));
+  const mark = await findClosedMark(paths);
   try {
     await rm(closed);
     await sync(root);
@@ -49,7 +49,13 @@ export async function takeClosedMark({ root, store, closed }: DataDirPaths): Pro
     throw failure('invalid_config', `The data folder ${root} cannot be written to.`, { cause });
   }
   reached('closed mark taken');
-  return isAsLeft ? mark : undefined;
+  return mark;
+}
+
+/** The same, for who only looks: the mark stays. */
+export async function findClosedMark({ store, closed }: DataDirPaths): Promise<ClosedMark | undefined> {
+  const mark = await readMark(closed);
+  return mark !== undefined && (await fits(mark, store)) ? mark : undefined;
 }
 
 /**

@@ -45,15 +45,22 @@ export function isLmdbName(name: string): boolean {
   return /^[a-z][a-z0-9-]*\.lmdb$/.test(name);
 }
 
+export interface OpenStoreOptions {
+  /** Whether the file's pages are as an orderly end left them, so that they need not be looked at first. */
+  readonly pagesAreKnown?: boolean;
+  /** Whether a store of an older format stays as it is, of which nothing but `about` and `counts` can be read. */
+  readonly keepsFormat?: boolean;
+}
+
 /**
- * Opens the folder's store, which must be locked; one of an older format is brought to the present one. Its pages are
- * looked at first unless they are known to be as an orderly end left them. Fails with `corrupt_data` when it is damaged.
+ * Opens the folder's store, which must be locked; one of an older format is brought to the present one. Fails with
+ * `corrupt_data` when it is damaged.
  */
-export async function openStore(paths: DataDirPaths, { pagesAreKnown = false } = {}): Promise<CoverStore> {
-  await demandStoreFile(paths);
-  if (!pagesAreKnown) await demandWholeFile(paths.store);
+export async function openStore(paths: DataDirPaths, options: OpenStoreOptions = {}): Promise<CoverStore> {
+  await hasStore(paths);
+  if (options.pagesAreKnown !== true) await demandWholeFile(paths.store);
   return openChecked(paths.store, async (path) => {
-    await migrateStore(path);
+    if (options.keepsFormat !== true) await migrateStore(path);
     const store = openCoverStore(path);
     if (isConsistent(store)) return store;
     await store.close();
@@ -89,10 +96,13 @@ async function openChecked<T>(path: string, open: (path: string) => Promise<T>):
   }
 }
 
-/** A graph is saved from the first start on: where there is one, covers that are gone were lost, not never there. */
-async function demandStoreFile({ root, store, graph }: DataDirPaths): Promise<void> {
-  if (existsSync(store) && statSync(store).size > 0) return;
-  if (!existsSync(graph) || (await readdir(graph)).length === 0) return;
+/**
+ * Whether covers were ever kept in the folder. A graph is saved from the first start on: where there is one, covers that
+ * are gone were lost, not never there, and it fails with `corrupt_data`.
+ */
+export async function hasStore({ root, store, graph }: DataDirPaths): Promise<boolean> {
+  if (existsSync(store) && statSync(store).size > 0) return true;
+  if (!existsSync(graph) || (await readdir(graph)).length === 0) return false;
   throw damagedData(`The data folder ${root} has a graph, but its covers are missing`);
 }
 
@@ -109,34 +119,42 @@ export interface StoreBinding {
   readonly tokens: TokenShape | null;
 }
 
-/** Binds a new store to the bundle, or checks that it is bound to it. Fails with `bundle_mismatch` or `corrupt_data`. */
+/**
+ * Binds a store that nothing was written to yet to the bundle, and checks of any other that it is bound to it. Fails with
+ * `bundle_mismatch` or `corrupt_data`.
+ */
 export function bindStore(store: CoverStore, dataDir: string, binding: StoreBinding): StoreAbout {
   const about = store.about();
-  if (about === undefined) {
-    if (store.lastSequence() > 0)
-      throw failure('corrupt_data', `The data folder ${dataDir} does not say what made it.`);
-    const { bundle, embeddingDim, tokens } = binding;
-    const made = {
-      format: DATA_FORMAT,
-      storeId: randomUUID(),
-      bundle: { name: bundle.name, hash: bundle.hash },
-      embeddingDim,
-      tokens,
-    };
-    demandRoom(store.path, { bytes: 0, pages: 0 });
-    store.transaction(() => store.putAbout(made));
-    return made;
-  }
-  demandKnownFormat(about, dataDir);
-  if (about.bundle.hash !== binding.bundle.hash) {
-    throw failure(
-      'bundle_mismatch',
-      `The data folder ${dataDir} was indexed by the bundle ${describe(about.bundle)}, and the bundle loaded is ` +
-        `${describe(binding.bundle)}. Their embeddings cannot be mixed: load the bundle that made the folder, give ` +
-        'another --data-dir, or remove the folder and index the covers again.',
-    );
-  }
+  if (about !== undefined) demandKnownFormat(about, dataDir);
+  if (about?.bundle.hash === binding.bundle.hash) return about;
+  if (store.lastSequence() === 0 && store.counts().covers === 0) return bindAnew(store, binding);
+  if (about === undefined) throw failure('corrupt_data', `The data folder ${dataDir} does not say what made it.`);
+  demandBundle(about, dataDir, binding.bundle);
   return about;
+}
+
+function bindAnew(store: CoverStore, { bundle, embeddingDim, tokens }: StoreBinding): StoreAbout {
+  const made = {
+    format: DATA_FORMAT,
+    storeId: randomUUID(),
+    bundle: { name: bundle.name, hash: bundle.hash },
+    embeddingDim,
+    tokens,
+  };
+  demandRoom(store.path, { bytes: 0, pages: 0 });
+  store.transaction(() => store.putAbout(made));
+  return made;
+}
+
+/** Fails with `bundle_mismatch` when another bundle made the store. */
+export function demandBundle(about: StoreAbout, dataDir: string, bundle: ModelRef): void {
+  if (about.bundle.hash === bundle.hash) return;
+  throw failure(
+    'bundle_mismatch',
+    `The data folder ${dataDir} was indexed by the bundle ${describe(about.bundle)}, and the bundle loaded is ` +
+      `${describe(bundle)}. Their embeddings cannot be mixed: load the bundle that made the folder, give ` +
+      'another --data-dir, or remove the folder and index the covers again.',
+  );
 }
 
 export function demandKnownFormat(about: StoreAbout, dataDir: string): void {

@@ -207,7 +207,7 @@ test('key shows a key once, with what the configuration needs', async () => {
 
 test('doctor finds what stands in the way', async (t) => {
   const folder = await newFolder(t);
-  await mkdir(join(folder, 'no-bundle'));
+  for (const name of ['no-bundle', 'data']) await mkdir(join(folder, name));
   const good = await coverrank(['doctor', '--json', '--port', '0', '--data-dir', join(folder, 'data')]);
   const bad = await coverrank([
     'doctor',
@@ -220,10 +220,15 @@ test('doctor finds what stands in the way', async (t) => {
     '--rerank-url',
     'http://127.0.0.1:1',
   ]);
-  const [report] = jsonLines(good.stdout) as { ok: boolean; checks: { check: string; status: string }[] }[];
+  const [report] = jsonLines(good.stdout) as {
+    ok: boolean;
+    checks: { check: string; status: string; detail: string }[];
+  }[];
   assert.equal(good.code, 0, good.stdout);
   assert.equal(report?.ok, true);
   assert.equal(report?.checks.find(({ check }) => check === 'model')?.status, 'ok');
+  assert.match(report?.checks.find(({ check }) => check === 'data folder')?.detail ?? '', /is empty$/);
+  assert.deepEqual(await readdir(join(folder, 'data')), []);
   assert.equal(bad.code, 1);
   assert.match(bad.stdout, /^fail {2}model .*no bundle\.json/m);
   assert.match(bad.stdout, /^fail {2}rerank_url/m);

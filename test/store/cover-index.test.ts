@@ -252,7 +252,9 @@ test('a restart gives the same ranking', async (t) => {
 
 test('a folder of another bundle is refused by name', async (t) => {
   const dataDir = temporaryFolder(t);
-  await (await openSample(dataDir)).close();
+  const index = await openSample(dataDir);
+  await writeAll(index, sampleCovers(2));
+  await index.close();
   await assert.rejects(openSample(dataDir, { bundle: { name: 'newer', hash: 'b'.repeat(64) } }), (error) => {
     assert.ok(isFailure(error, 'bundle_mismatch'));
     for (const part of [BUNDLE.name, 'newer', 'aaaaaaaaaaaa', 'bbbbbbbbbbbb', '--data-dir']) {
@@ -261,6 +263,19 @@ test('a folder of another bundle is refused by name', async (t) => {
     return true;
   });
   await (await openSample(dataDir)).close();
+});
+
+test('a folder that nothing was written to goes with the bundle that opens it', async (t) => {
+  const dataDir = temporaryFolder(t);
+  const newer = { name: 'newer', hash: 'b'.repeat(64) };
+  await (await openSample(dataDir)).close();
+  const index = await openSample(dataDir, { bundle: newer, embeddingDim: 4, tokens: null });
+  await writeAll(index, [{ id: 'a', embedding: Float32Array.of(1, 0, 0, 0) }]);
+  await index.write([{ op: 'delete', id: 'a' }]).searchable;
+  await index.close();
+  await assert.rejects(openSample(dataDir), (error) => isFailure(error, 'bundle_mismatch'));
+  const again = await openForTest(t, dataDir, { bundle: newer, embeddingDim: 4, tokens: null });
+  assert.deepEqual([again.status().covers, again.status().bundle], [0, newer]);
 });
 
 test('a closed index says so', async (t) => {

@@ -11,7 +11,7 @@ export interface CoverIndexer {
 }
 
 export interface CoverIndexerDeps {
-  readonly index: Pick<CoverIndex, 'get' | 'write'>;
+  readonly index: Pick<CoverIndex, 'get' | 'tokens' | 'thumbnail' | 'write'>;
   readonly encoder: CoverEncoder;
   readonly fetcher: ImageFetcher;
   /** Dimension of the bundle's embeddings, which items that bring their own must have. */

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { isDeepStrictEqual } from 'node:util';
-import { failure } from '../core/errors.ts';
+import { failure, isFailure } from '../core/errors.ts';
 import type { CoverContent, CoverEncoder, CoverIndex, CoverWrite, ImageFetcher } from '../core/ports.ts';
 import type { CoverRecord } from '../core/types.ts';
 import type { IndexItem, UpsertItem } from './item.ts';
@@ -9,7 +9,7 @@ import type { IndexItem, UpsertItem } from './item.ts';
 export type PlannedWrite = { readonly write: CoverWrite } | { readonly unchanged: true };
 
 export interface WritePlannerDeps {
-  readonly index: Pick<CoverIndex, 'get'>;
+  readonly index: Pick<CoverIndex, 'get' | 'tokens' | 'thumbnail'>;
   readonly encoder: CoverEncoder;
   readonly fetcher: ImageFetcher;
   readonly embeddingDim: number;
@@ -26,7 +26,7 @@ export function createWritePlanner({ index, encoder, fetcher, embeddingDim }: Wr
     // Hashed first: the encoder may hand the buffer on to its thread.
     const imageHash = createHash('sha256').update(bytes).digest('hex');
     const record = item.ifChanged ? index.get(item.id) : undefined;
-    if (record?.imageHash === imageHash) {
+    if (record?.imageHash === imageHash && canBeRead(record, index)) {
       return sameMetadata(record, item) ? { unchanged: true } : upsert(item, undefined);
     }
     const { features, thumbnail } = await encoder.encode(bytes, signal);
@@ -44,6 +44,16 @@ export function createWritePlanner({ index, encoder, fetcher, embeddingDim }: Wr
     const bytes = 'bytes' in source ? source.bytes : await fetcher.fetch(source.url, signal);
     return planPicture(item, bytes, signal);
   };
+}
+
+/** Whether what was made of the cover's picture is still whole; where it is not, it must be made again. */
+function canBeRead({ id, hasTokens, hasThumbnail }: CoverRecord, index: WritePlannerDeps['index']): boolean {
+  try {
+    return (!hasTokens || index.tokens([id])[0] !== undefined) && (!hasThumbnail || index.thumbnail(id) !== undefined);
+  } catch (error) {
+    if (isFailure(error, 'corrupt_data')) return false;
+    throw error;
+  }
 }
 
 /** A copy of length 1. Fails with `invalid_embedding` for another dimension, for NaN and infinities, and for zero. */

@@ -5,11 +5,13 @@ import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import fc from 'fast-check';
 import { failure } from '../../src/core/errors.ts';
-import type { CoverIndex, DecodedImage } from '../../src/core/ports.ts';
+import type { CoverEncoder, CoverIndex, DecodedImage } from '../../src/core/ports.ts';
 import { createCoverIndexer } from '../../src/indexing/index-covers.ts';
 import type { IndexItem } from '../../src/indexing/item.ts';
 import { normalisedEmbedding } from '../../src/indexing/plan-write.ts';
 import { openCoverIndex } from '../../src/store/cover-index.ts';
+import type { TokenShape } from '../../src/store/record-codec.ts';
+import { damageInPlace } from '../store/damage-in-place.ts';
 import { HashEncoder } from './memory-ports.ts';
 
 /** Indexing on top of the real store: what the in-memory port of the other tests stands for. */
@@ -30,13 +32,17 @@ async function newFolder(t: TestContext): Promise<string> {
   return folder;
 }
 
-function open(dataDir: string): Promise<CoverIndex> {
-  return openCoverIndex({ dataDir, bundle: { name: 'test', hash: 'h' }, embeddingDim: DIMENSION, tokens: null });
+function open(dataDir: string, tokens: TokenShape | null = null): Promise<CoverIndex> {
+  return openCoverIndex({ dataDir, bundle: { name: 'test', hash: 'h' }, embeddingDim: DIMENSION, tokens });
 }
 
-async function run(index: CoverIndex, items: Iterable<IndexItem>): Promise<string[]> {
+async function run(
+  index: CoverIndex,
+  items: Iterable<IndexItem>,
+  encoder: CoverEncoder = new UnitEncoder(),
+): Promise<string[]> {
   const fetcher = { fetch: () => Promise.reject(failure('fetch_failed', 'No fetching here.')) };
-  const indexer = createCoverIndexer({ index, encoder: new UnitEncoder(), fetcher, embeddingDim: DIMENSION });
+  const indexer = createCoverIndexer({ index, encoder, fetcher, embeddingDim: DIMENSION });
   const told: string[] = [];
   for await (const { id, result, error } of indexer.index(items, { signal: never, until: 'searchable' })) {
     told.push(`${id} ${result ?? error?.code}`);
@@ -114,4 +120,36 @@ test('what a job wrote is found, and after a restart it is unchanged', async (t)
     items.map(({ id }) => `${id} unchanged`),
   );
   assert.equal(reopened.status().sequence, sequence);
+});
+
+/** One whose tokens and thumbnail can be found in a file. */
+class TokenEncoder extends UnitEncoder {
+  static readonly shape = { count: 2, width: 16 };
+  static readonly values = Int8Array.from({ length: 32 }, (_, i) => 7 * i);
+  static readonly picture = Buffer.from('what a thumbnail is made of');
+
+  override async encode(bytes: Uint8Array, signal: AbortSignal): Promise<DecodedImage> {
+    const { features } = await super.encode(bytes, signal);
+    const tokens = { values: TokenEncoder.values, scales: Float32Array.of(1, 2) };
+    return {
+      features: { ...features, tokens },
+      thumbnail: { bytes: TokenEncoder.picture, contentType: 'image/webp' },
+    };
+  }
+}
+
+test('a picture whose tokens or thumbnail were damaged is not unchanged: indexing it again repairs them', async (t) => {
+  const folder = await newFolder(t);
+  const index = await open(folder, TokenEncoder.shape);
+  t.after(() => index.close());
+  const item = { id: 'a', source: { bytes: Buffer.from('one') }, title: undefined, attributes: {}, ifChanged: true };
+  const again = () => run(index, [item], new TokenEncoder());
+  assert.deepEqual(await again(), ['a created']);
+  for (const part of [Buffer.from(TokenEncoder.values.buffer), TokenEncoder.picture]) {
+    assert.deepEqual(await again(), ['a unchanged']);
+    damageInPlace(join(folder, 'covers.lmdb'), part);
+    assert.deepEqual(await again(), ['a updated']);
+    assert.deepEqual(index.tokens(['a'])[0]?.values, TokenEncoder.values);
+    assert.deepEqual(Buffer.from(index.thumbnail('a')?.bytes ?? []), TokenEncoder.picture);
+  }
 });

@@ -10,10 +10,10 @@ import type {
   DecodedImage,
   WriteResult,
 } from '../../src/core/ports.ts';
-import type { CoverRecord } from '../../src/core/types.ts';
+import type { CoverRecord, ImageTokens, Thumbnail } from '../../src/core/types.ts';
 
 /** The part of a CoverIndex that indexing uses, in memory, with a write that takes a turn of the event loop. */
-export class MemoryIndex implements Pick<CoverIndex, 'get' | 'write'> {
+export class MemoryIndex implements Pick<CoverIndex, 'get' | 'tokens' | 'thumbnail' | 'write'> {
   readonly covers = new Map<string, CoverUpsert>();
   readonly searchable = new Set<string>();
   /** One entry per transaction. */
@@ -34,6 +34,14 @@ export class MemoryIndex implements Pick<CoverIndex, 'get' | 'write'> {
     };
     const hash = content?.imageHash;
     return { id, sequence: 1, imageUrl, title, attributes, imageHash: hash, ocrPresence: undefined, ...tokens };
+  }
+
+  tokens(ids: readonly string[]): readonly (ImageTokens | undefined)[] {
+    return ids.map((id) => this.covers.get(id)?.content?.features.tokens);
+  }
+
+  thumbnail(id: string): Thumbnail | undefined {
+    return this.covers.get(id)?.content?.thumbnail;
   }
 
   write(writes: readonly CoverWrite[]): { durable: Promise<readonly WriteResult[]>; searchable: Promise<void> } {

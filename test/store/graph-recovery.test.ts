@@ -1,17 +1,6 @@
 import assert from 'node:assert/strict';
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
-import {
-  closeSync,
-  cpSync,
-  mkdtempSync,
-  openSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  truncateSync,
-  writeFileSync,
-  writeSync,
-} from 'node:fs';
+import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test, { after, before, type TestContext } from 'node:test';
@@ -21,6 +10,7 @@ import { isFailure } from '../../src/core/errors.ts';
 import type { CoverIndex } from '../../src/core/ports.ts';
 import { openCoverStore } from '../../src/store/cover-store.ts';
 import type { CoverIndexEvent } from '../../src/store/graph-client.ts';
+import { damageInPlace } from './damage-in-place.ts';
 import {
   never,
   openForTest,
@@ -293,15 +283,6 @@ function flip(file: string, at: number): void {
   const bytes = readFileSync(file);
   bytes.writeUInt8(bytes.readUInt8(at) ^ 1, at);
   writeFileSync(file, bytes);
-}
-
-/** Damages every place that holds `bytes`, in a file that is open and mapped. */
-function damageInPlace(path: string, bytes: Buffer): void {
-  const held = readFileSync(path);
-  const file = openSync(path, 'r+');
-  for (let at = held.indexOf(bytes); at !== -1; at = held.indexOf(bytes, at + 1))
-    writeSync(file, Buffer.of(0xaa), 0, 1, at);
-  closeSync(file);
 }
 
 function edit(dataDir: string, changes: object): void {

@@ -1,11 +1,13 @@
 import socket
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
 
+from coverrank_training.models.checkpoint import load_model
 from coverrank_training.train.assemble import Sources, assemble
 from coverrank_training.train.journal import curves
 from coverrank_training.train.recipe import Recipe, read_recipe
@@ -122,3 +124,14 @@ def test_curves_show_every_series():
     )
     assert picture.count("<polyline") == 2
     assert "a 1 (top 2)" in picture
+
+
+def test_a_checkpoint_gains_the_heads_that_a_recipe_asks_for(covers: Path, vocabulary: Path, tmp_path: Path):
+    plain = {**SIZES, "semantic_layers": 0, "matching_layers": 0}
+    assemble(make_recipe(steps=1, model=plain, losses={"contrastive": 1.0}), sources(covers, vocabulary), tmp_path / "plain").train()
+    richer = make_recipe(steps=2, model={"matching_layers": 1}, losses={"contrastive": 1.0, "matching": 1.0})
+    run = assemble(richer, replace(sources(covers, vocabulary), checkpoint=tmp_path / "plain" / "checkpoint.pt"), tmp_path / "richer")
+    sizes = run.objective.model.sizes
+    assert (sizes.matching_layers, sizes.semantic_layers, sizes.presence_layers, sizes.text_inner) == (1, 0, 1, SIZES["text_inner"])
+    run.train()
+    assert load_model(tmp_path / "richer" / "checkpoint.pt").sizes == sizes

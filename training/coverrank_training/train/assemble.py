@@ -1,6 +1,6 @@
 """Puts a run together from a recipe and what the command line names."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
@@ -13,7 +13,7 @@ from ..data.tokenizer import Tokenizer
 from ..evaluate.gates import make_exam, sit_exam
 from ..evaluate.pairs import evaluate_pairs
 from ..losses.teaching import Teacher
-from ..models.checkpoint import load_model, read_weights
+from ..models.checkpoint import load_model, read_weights, uniclip_sizes
 from ..models.r2d2 import R2d2
 from ..models.uniclip import Uniclip, UniclipSizes
 from .loop import Run
@@ -77,9 +77,10 @@ def _model(recipe: Recipe, sources: Sources, tokenizer: Tokenizer) -> Uniclip | 
         return Uniclip(UniclipSizes(**{"vocabulary": tokenizer.size, **recipe.model}))
     if not recipe.model:
         return load_model(sources.checkpoint)
-    model = Uniclip(UniclipSizes(**{"vocabulary": tokenizer.size, **recipe.model}))
+    weights = read_weights(sources.checkpoint)
+    model = Uniclip(replace(uniclip_sizes(weights), **recipe.model))
     own = model.state_dict()
-    fitting = {name: w for name, w in read_weights(sources.checkpoint).items() if name in own and own[name].shape == w.shape}
+    fitting = {name: w for name, w in weights.items() if name in own and own[name].shape == w.shape}
     missing = sorted({name.split(".")[0] for name in own if name not in fitting})
     print(f"{len(fitting)} of {len(own)} tensors from {sources.checkpoint.name}; new: {', '.join(missing) or 'none'}", flush=True)
     model.load_state_dict(fitting, strict=False)

@@ -14,7 +14,7 @@ class Recipe:
     batch: int
     """covers a step, over all processes"""
     model: dict[str, int] = field(default_factory=dict)
-    """sizes of a new UniCLIP; without a checkpoint"""
+    """sizes of a new UniCLIP; with a checkpoint those that shall differ from its own, such as layers of heads that it lacks"""
     synthetic: bool = False
     """covers are drawn as they are needed, in place of a file of them"""
     reuse: int = 1

@@ -39,7 +39,7 @@ test('tune writes weights that the configuration takes, and never over a file', 
     '--images',
     images,
     '--unjudged',
-    '8',
+    String(COVERS),
     '--cache',
     join(folder, 'cache'),
     '--json',
@@ -59,10 +59,10 @@ test('tune writes weights that the configuration takes, and never over a file', 
   const [again, config, unknown] = await Promise.all([
     coverrank(...run, '--out', block),
     coverrank('config', '--config', block, '--json'),
-    coverrank(...run, '--signals', 'cosine', 'itm'),
+    coverrank(...run, '--signals', 'cosine', 'itm_text'),
   ]);
   assert.equal(again.code, 1);
   assert.match(again.stderr, /fusion\.json cannot be written: it exists/);
   assert.deepEqual(JSON.parse(config.stdout).fusion.value, answer.fusion);
-  assert.match(unknown.stderr, /no itm/);
+  assert.match(unknown.stderr, /no itm_text/);
 });

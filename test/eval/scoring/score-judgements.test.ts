@@ -68,7 +68,7 @@ async function scoreAll(cacheFolder: string | undefined, options = {}) {
 
 test('signals of judged pairs are those of the bundle, and a cover without a picture is scored as a blank one', async () => {
   const { pairs, signals, gallery } = await scoreAll(undefined);
-  assert.deepEqual(signals.names, ['cosine', 'ocr_presence', 'ocr_semantic', 'ocr_match']);
+  assert.deepEqual(signals.names, ['cosine', 'ocr_presence', 'ocr_semantic', 'itm', 'ocr_match']);
   assert.deepEqual([...pairs.label], [2, 0, 2, 1]);
   assert.deepEqual(gallery.missing, [{ cover: 'nowhere', reason: 'The folder holds no picture of this name.' }]);
 

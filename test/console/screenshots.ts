@@ -38,7 +38,7 @@ const SHOTS: readonly Shot[] = [
   },
   {
     name: 'search-phone',
-    hash: 'search?q=ice cream 冰淇淋',
+    hash: 'search?q=自行车',
     locale: 'zh-CN',
     colorScheme: 'dark',
     width: 390,

@@ -68,7 +68,7 @@ const SHOTS: readonly Shot[] = [
     width: 1200,
     height: 860,
     async prepare(page) {
-      await page.locator('.query-set textarea').fill('向日葵\n可爱的熊猫\nbest curry rice');
+      await page.locator('.query-set textarea').fill('向日葵\n可爱的熊猫\nroller coaster');
       await page.locator('main .button-primary').click();
       await page.locator('.strip img').nth(19).waitFor();
       for (const key of ['2', '2', '0', '1']) await page.keyboard.press(key);

@@ -5,7 +5,7 @@ import { t } from '../language/language.ts';
 import { linkTo } from '../route.ts';
 import type { IndexStatus } from '../service/types.ts';
 
-const EXAMPLES = ['向日葵', '可爱的熊猫', 'ice cream 冰淇淋', 'best curry rice', '圣诞树', 'violin'];
+const EXAMPLES = ['向日葵', '可爱的熊猫', 'roller coaster', 'popcorn video', '自行车', 'fountain'];
 
 interface SearchStartProps {
   /** Then the failure says what to do, and nothing is asked of the service. */

@@ -66,7 +66,8 @@ test('the best by recall are reranked and stand before the rest; ranks count on'
   );
   assert.deepEqual(new Set(hits.slice(0, 5).map(({ recallRank }) => recallRank)), new Set([1, 2, 3, 4, 5]));
   assert.deepEqual([degraded, missing], [[], []]);
-  assert.deepEqual(Object.keys(hits[0]?.signals ?? {}), ['cosine', 'ocr_presence', 'ocr_semantic', 'ocr_match']);
+  const offered = ['cosine', 'ocr_presence', 'ocr_semantic', 'itm', 'ocr_match'];
+  assert.deepEqual(Object.keys(hits[0]?.signals ?? {}), offered);
   assert.deepEqual(Object.keys(hits[9]?.signals ?? {}), ['cosine', 'ocr_presence']);
   assert.deepEqual(hits[0]?.contributions, weigh(hits[0]?.signals ?? {}, fusion).contributions);
 });
@@ -156,8 +157,8 @@ test('a restart gives the same ranking', async () => {
 test('weights for signals that the bundle does not offer are refused at start', async () => {
   const other = mkdtempSync(join(tmpdir(), 'coverrank-rank-'));
   await assert.rejects(
-    createServices({ ...config, data_dir: other, fusion: { cosine: 1, itm: 1 } }, log),
-    (error) => isFailure(error, 'invalid_config') && /itm/.test(error.message),
+    createServices({ ...config, data_dir: other, fusion: { cosine: 1, itm_text: 1 } }, log),
+    (error) => isFailure(error, 'invalid_config') && /itm_text/.test(error.message),
   );
   rmSync(other, { recursive: true });
 });

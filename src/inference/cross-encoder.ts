@@ -6,7 +6,6 @@ import { evenPortion, halvedUntil } from './chunk-size.ts';
 import type { ModelPart } from './model-part.ts';
 import { createPairQueue, type PairSlice } from './pair-queue.ts';
 import { createRunCost } from './run-cost.ts';
-import { createSecondChance } from './second-chance.ts';
 import { padTexts } from './text-encoder.ts';
 import type { Tokenizer } from './tokenizer.ts';
 
@@ -48,7 +47,7 @@ const WARM_UP_RUNS = 2;
 
 /** The bundle's own reranker in a worker thread; pairs of several queries share a run under the pair budget. */
 export function createCrossEncoder(deps: CrossEncoderDeps): LocalCrossEncoder {
-  const { manifest, tokenizer, runTargetMs = RUN_TARGET_MS, now } = deps;
+  const { manifest, tokenizer, runTargetMs = RUN_TARGET_MS, now = () => performance.now() } = deps;
   const { rerank, tokens } = manifest;
   if (rerank === null || tokens === null) throw failure('invalid_bundle', 'The bundle has no reranker.');
   const { signals, context_length: contextLength } = rerank;
@@ -57,11 +56,11 @@ export function createCrossEncoder(deps: CrossEncoderDeps): LocalCrossEncoder {
     scales: new Float32Array(tokens.count),
   };
   const cost = createRunCost();
-  const secondChance = createSecondChance(now);
   let space: TokenSpace = {};
 
   const queue = createPairQueue({
     name: 'cross-encoder',
+    now,
     maxQueued: deps.maxQueued,
     maxInFlight: 1,
     batchPairs: runPairs,
@@ -70,8 +69,7 @@ export function createCrossEncoder(deps: CrossEncoderDeps): LocalCrossEncoder {
       const inputs = rerankInputs(slices, manifest, space);
       const transfer = Object.values(inputs).map((tensor) => tensor.data.buffer as ArrayBuffer);
       space = {};
-      const call = deps.part.call('run', { graph: 'rerank', inputs, lent: LENT }, transfer);
-      const outputs = await call.finally(secondChance.ended);
+      const outputs = await deps.part.call('run', { graph: 'rerank', inputs, lent: LENT }, transfer);
       space = { values: outputs['tokens_int8']?.data.buffer, scales: outputs['token_scale']?.data.buffer };
       cost.learn(pairs, performance.now() - startedAt);
       return signalsOf(outputs, signals, pairs);
@@ -114,7 +112,7 @@ export function createCrossEncoder(deps: CrossEncoderDeps): LocalCrossEncoder {
       const size = halvedUntil((size) => size <= SMALL_CHUNK || cost.of(size) <= quickMs, most);
       const fitting = halvedUntil((size) => estimateMs(size) <= remainingMs, size);
       if (fitting > 0) return evenPortion(pairs, fitting);
-      return remainingMs > 0 && queue.running().batches === 0 && secondChance.isDue() ? 1 : 0;
+      return remainingMs > 0 && queue.isRested() ? 1 : 0;
     },
     async warmUp() {
       const oneMs = await timeRuns(1);
@@ -122,7 +120,7 @@ export function createCrossEncoder(deps: CrossEncoderDeps): LocalCrossEncoder {
       if (pairs > 1) cost.calibrate(oneMs, pairs, await timeRuns(pairs));
     },
     score: (query, images, signal, { remainingMs = Number.POSITIVE_INFINITY } = {}) =>
-      queue.submit({ query, images, signal, deadlineAt: performance.now() + remainingMs }),
+      queue.submit({ query, images, signal, deadlineAt: now() + remainingMs }),
   };
 }
 

@@ -43,6 +43,9 @@ export interface PairQueueOptions {
   readonly now?: () => number;
 }
 
+/** Milliseconds without a run after which an estimate is worth a doubt. */
+const RESTED_AFTER_MS = 1_000;
+
 export interface PairQueue {
   /**
    * One Signals per image, in order. Rejects with `overloaded` when too many wait, with `deadline_exceeded` when the
@@ -52,6 +55,11 @@ export interface PairQueue {
   submit(job: PairJob): Promise<readonly Signals[]>;
   /** Batches that run, and the pairs in them. */
   running(): { readonly batches: number; readonly pairs: number };
+  /**
+   * Whether nothing runs, and nothing has for a second. Whoever estimates from runs, and lets nothing run that would take
+   * too long, never learns that a slow moment is over: then one pair should be let through against the estimate.
+   */
+  isRested(): boolean;
   /** Pairs that would run before `pairs` of a new caller were through, besides those that run already. */
   ahead(pairs: number): number;
 }
@@ -92,6 +100,7 @@ export function createPairQueue(options: PairQueueOptions): PairQueue {
   /** Callers with pairs that are in no batch yet, the one whose turn is next first. */
   let callers: { readonly signal: AbortSignal; readonly jobs: Waiting[] }[] = [];
   const running = new Set<Running>();
+  let endedAt = now();
 
   function submit(job: PairJob): Promise<readonly Signals[]> {
     const { signal, images } = job;
@@ -194,13 +203,18 @@ export function createPairQueue(options: PairQueueOptions): PairQueue {
     try {
       const scores = await options.run(describe(batch));
       // Before anybody hears of it: what it asks next must not count this batch as one that still runs.
-      running.delete(batch);
+      leave(batch);
       deliver(taken, scores);
     } catch (error) {
-      running.delete(batch);
+      leave(batch);
       for (const { waiting } of taken) end(waiting, error);
     }
     startBatches();
+  }
+
+  function leave(batch: Running): void {
+    running.delete(batch);
+    endedAt = now();
   }
 
   function deliver(taken: readonly Taken[], scores: readonly Signals[]): void {
@@ -222,6 +236,7 @@ export function createPairQueue(options: PairQueueOptions): PairQueue {
       batches: running.size,
       pairs: [...running].reduce((sum, batch) => sum + batch.pairs, 0),
     }),
+    isRested: () => running.size === 0 && now() - endedAt > RESTED_AFTER_MS,
     ahead: (pairs) => callers.reduce((sum, { jobs }) => sum + Math.min(pairs, pairsLeft(jobs)), 0),
   };
 }

@@ -3,8 +3,9 @@ import os from 'node:os';
 const LEAST_PRIORITY = os.constants.priority.PRIORITY_LOW;
 
 /**
- * Lets the operating system prefer other threads to this one: adds so much to its `nice` value. On Linux priorities belong to threads,
- * and those that ONNX Runtime starts below inherit this one's; elsewhere they belong to processes, and nothing is done.
+ * Lets the operating system prefer other threads to this one: adds so much to its `nice` value. On Linux priorities
+ * belong to threads, and those that ONNX Runtime starts below inherit this one's; elsewhere they belong to processes, and
+ * nothing is done.
  */
 export function giveWay(niceness: number): void {
   if (process.platform !== 'linux' || niceness === 0) return;

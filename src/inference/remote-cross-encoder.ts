@@ -14,7 +14,6 @@ import { type PairCall, scorePairs } from './remote/pair-call.ts';
 import type { ServedModel } from './remote/served-model.ts';
 import { createServerWatch, type ServerWatch, type WatchState, type WatchTimings } from './remote/server-watch.ts';
 import { createSharedTokens, mayShareMemory, type SharedTokens } from './remote/shared-tokens.ts';
-import { createSecondChance } from './second-chance.ts';
 import type { Tokenizer } from './tokenizer.ts';
 
 export interface RemoteCrossEncoderOptions {
@@ -159,7 +158,6 @@ function createRemote(
 ): RemoteCrossEncoder {
   const { manifest, tokenizer, timeoutMs, maxInFlight, maxQueued, onEvent } = options;
   const contextLength = manifest.rerank?.context_length ?? 0;
-  const secondChance = createSecondChance();
   let calls = 0;
   const policy = createCallPolicy({
     isTransient: (error) => isFailure(error, 'unavailable'),
@@ -185,8 +183,6 @@ function createRemote(
       }
       const hadMs = Math.min(leftMs, performance.now() - startedAt);
       throw abortedCall(signal, hadMs, latency.of(pairs));
-    } finally {
-      secondChance.ended();
     }
   }
 
@@ -226,7 +222,7 @@ function createRemote(
       const most = Math.min(pairs, CALLS_PER_CHUNK * pairsPerCall());
       const fitting = halvedUntil((size) => estimateMs(size) <= remainingMs, most);
       if (fitting > 0) return fitting;
-      return remainingMs > 0 && queue.running().batches === 0 && secondChance.isDue() ? 1 : 0;
+      return remainingMs > 0 && queue.isRested() ? 1 : 0;
     },
     score: (query, images, signal, { remainingMs = Number.POSITIVE_INFINITY, trace } = {}) =>
       queue.submit({ query, images, signal, deadlineAt: performance.now() + remainingMs, trace }),

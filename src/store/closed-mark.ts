@@ -22,6 +22,11 @@ export interface ClosedMark {
   readonly crc32: number | null;
 }
 
+/** Whether LMDB may be given the file without a look at its pages. */
+export function pagesAreKnown(mark: ClosedMark | undefined): boolean {
+  return mark !== undefined && mark.crc32 !== null;
+}
+
 const FORMAT = 1;
 /**
  * A cover with its embedding takes 4 to 6 kB. Where there are many more, reading all of them would take longer than

@@ -2,7 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { failure, isFailure } from '../core/errors.ts';
 import type { CoverIndex, CoverWrite, IndexStatus, JudgementStore } from '../core/ports.ts';
 import type { CoverRecord, ModelRef, Thumbnail } from '../core/types.ts';
-import { leaveClosedMark, takeClosedMark } from './closed-mark.ts';
+import { leaveClosedMark, pagesAreKnown, takeClosedMark } from './closed-mark.ts';
 import type { GraphState } from './cover-graph.ts';
 import type { CoverStore } from './cover-store.ts';
 import type { CoverWriterMethods } from './cover-writer-thread.ts';
@@ -88,7 +88,7 @@ export async function openCoverIndex(given: CoverIndexOptions): Promise<OpenedCo
   try {
     const found = await takeClosedMark(paths);
     const isAsLeft = found !== undefined;
-    const store = await openStore(paths, { pagesAreKnown: found !== undefined && found.crc32 !== null });
+    const store = await openStore(paths, { pagesAreKnown: pagesAreKnown(found) });
     opened.push(store.close);
     const about = bindStore(store, paths.root, options);
     const judgements = await openJudgements(paths);

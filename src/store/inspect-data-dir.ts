@@ -1,5 +1,5 @@
 import type { ModelRef } from '../core/types.ts';
-import { findClosedMark } from './closed-mark.ts';
+import { findClosedMark, pagesAreKnown } from './closed-mark.ts';
 import { dataDirPaths, demandBundle, demandKnownFormat, hasStore, openStore } from './data-dir.ts';
 import { lockDataDir } from './lock-data-dir.ts';
 import { DATA_FORMAT } from './store-about.ts';
@@ -21,10 +21,7 @@ export async function inspectDataDir(dataDir: string, bundle: ModelRef): Promise
   const lock = lockDataDir(dataDir);
   try {
     const mark = await findClosedMark(paths);
-    const store = await openStore(paths, {
-      pagesAreKnown: mark !== undefined && mark.crc32 !== null,
-      keepsFormat: true,
-    });
+    const store = await openStore(paths, { pagesAreKnown: pagesAreKnown(mark), keepsFormat: true });
     try {
       const about = store.about();
       if (about === undefined) return undefined;

@@ -214,3 +214,15 @@ test('a query without pictures is answered at once, and one whose caller has lef
   await assert.rejects(ask(2, 1, { caller: gone }).answer, (error) => isFailure(error, 'cancelled'));
   assert.deepEqual(batches, []);
 });
+
+test('a model is rested when nothing runs and nothing has for a second', async () => {
+  const { queue, ask, step, clock } = gatedQueue();
+  clock.now = 5000;
+  ask(1, 1);
+  assert.equal(queue.isRested(), false);
+  await step();
+  clock.now = 6000;
+  assert.equal(queue.isRested(), false);
+  clock.now = 6001;
+  assert.equal(queue.isRested(), true);
+});

@@ -2,11 +2,10 @@ import { join } from 'node:path';
 import { packageRoot } from '../../../src/core/package-root.ts';
 import { openBundle } from '../../../src/inference/bundle.ts';
 import { indexCovers, readSampleCovers } from '../../covers.ts';
-import { parseEventLoopDelay } from '../../metrics.ts';
 import { createQueryTexts } from '../query-texts.ts';
 import type { OpenRow, Row } from '../row.ts';
 import { keepIndexing } from '../subjects/indexing.ts';
-import type { LoadTarget } from '../subjects/load-target.ts';
+import { lookAtMainThread } from '../subjects/main-thread.ts';
 import { serve } from '../subjects/served.ts';
 
 const RERANKED = { topN: 10, recallK: 100, rerankK: 50, deadlineMs: 10_000 } as const;
@@ -35,19 +34,19 @@ export const eventLoopRow: Row = {
     return {
       async round() {
         const { loadSeconds } = bench.durations;
-        await eventLoopDelay(served);
+        await lookAtMainThread(served.client);
         const [reranked, recalled, pictures] = await Promise.all([
           served.saturated(RERANKED, RERANK_CONNECTIONS, loadSeconds),
           served.saturated(RECALLED, RECALL_CONNECTIONS, loadSeconds),
           keepIndexing(served.client, covers, loadSeconds),
         ]);
-        const delay = await eventLoopDelay(served);
+        const { delayMs } = await lookAtMainThread(served.client);
         return {
           'event-loop-delay': {
-            value: delay.p99,
+            value: delayMs.p99,
             parts: {
-              p50_ms: delay.p50,
-              max_ms: delay.max,
+              p50_ms: delayMs.p50,
+              max_ms: delayMs.max,
               reranked_per_second: reranked.rank.throughputPerSecond,
               recalled_per_second: recalled.rank.throughputPerSecond,
               pictures_per_second: pictures,
@@ -59,11 +58,3 @@ export const eventLoopRow: Row = {
     } satisfies OpenRow;
   },
 };
-
-/** Counted by the service from the last time it was asked. */
-async function eventLoopDelay({ client }: LoadTarget) {
-  const { body } = await client.get('/metrics');
-  const delay = parseEventLoopDelay(body);
-  if (delay === null) throw new Error('/metrics does not tell the event-loop delay.');
-  return delay;
-}

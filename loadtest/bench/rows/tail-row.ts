@@ -2,14 +2,13 @@ import { cp, mkdtemp, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { packageRoot } from '../../../src/core/package-root.ts';
 import { openBundle } from '../../../src/inference/bundle.ts';
-import type { ServiceClient } from '../../client.ts';
 import { type CoverItem, readSampleCovers } from '../../covers.ts';
-import { parseEventLoopDelay, parseGcSeconds } from '../../metrics.ts';
 import { prepareDataFolder } from '../prepared/data-folder.ts';
 import { createQueryTexts } from '../query-texts.ts';
 import type { OpenRow, Row } from '../row.ts';
 import { keepIndexing } from '../subjects/indexing.ts';
 import type { LoadTarget } from '../subjects/load-target.ts';
+import { lookAtMainThread } from '../subjects/main-thread.ts';
 import { serve } from '../subjects/served.ts';
 
 const PARAMETERS = { topN: 10, recallK: 100, rerankK: 0, deadlineMs: 10_000 } as const;
@@ -41,8 +40,12 @@ export const tailRow: Row = {
     await cp(prepared, dataDir, { recursive: true });
     const nextQuery = await createQueryTexts(await openBundle(folder), 5);
     const pictures = await readSampleCovers(join(packageRoot, 'index', 'samples'));
+    const removeFolder = () => rm(dataDir, { recursive: true });
     const served = await serve({ dataDir, flags: ['--model', folder] }, nextQuery, async (target) => {
       await target.alone(PARAMETERS, LONE_REQUESTS);
+    }).catch(async (error: unknown) => {
+      await removeFolder();
+      throw error;
     });
     return {
       async round() {
@@ -50,21 +53,19 @@ export const tailRow: Row = {
         const saturated = await served.saturated(PARAMETERS, CONNECTIONS, loadSeconds);
         const saturation = saturated.rank.throughputPerSecond;
         const parts: Record<string, number> = { saturation_per_second: saturation };
-        const p99: Record<string, number> = {};
         for (const percent of LOADS) {
           const rate = (saturation * percent) / 100;
-          for (const [name, covers] of Object.entries({ [`${percent}`]: [], [`${percent}_indexing`]: pictures })) {
-            const level = await measureLevel(served, rate, loadSeconds, covers);
-            p99[name] = level['p99_ms'] ?? Number.NaN;
+          for (const [name, indexed] of Object.entries({ [`${percent}`]: [], [`${percent}_indexing`]: pictures })) {
+            const level = await measureLevel(served, rate, loadSeconds, indexed);
             for (const [part, value] of Object.entries(level)) parts[`${part}_at_${name}`] = value;
           }
         }
-        const value = (p99[`${JUDGED}_indexing`] ?? Number.NaN) / (p99[`${JUDGED}`] ?? Number.NaN);
-        return { 'tail-indexing': { value, parts } };
+        const p99Ms = (name: string): number => parts[`p99_ms_at_${name}`] ?? Number.NaN;
+        return { 'tail-indexing': { value: p99Ms(`${JUDGED}_indexing`) / p99Ms(`${JUDGED}`), parts } };
       },
       async close() {
         await served.close();
-        await rm(dataDir, { recursive: true });
+        await removeFolder();
       },
     } satisfies OpenRow;
   },
@@ -77,28 +78,20 @@ async function measureLevel(
   seconds: number,
   covers: readonly CoverItem[],
 ): Promise<Record<string, number>> {
-  const before = await scrape(served.client);
+  const before = await lookAtMainThread(served.client);
   const [{ rank }, pictures] = await Promise.all([
     served.atRate(PARAMETERS, ratePerSecond, seconds),
     covers.length === 0 ? 0 : keepIndexing(served.client, covers, seconds),
   ]);
-  const after = await scrape(served.client);
+  const after = await lookAtMainThread(served.client);
   const { p50, p90, p99, p999 } = rank.latencyMs;
   return {
     p50_ms: p50,
     p90_ms: p90,
     p99_ms: p99,
     p999_ms: p999,
-    event_loop_p99_ms: after.delayP99Ms,
+    event_loop_p99_ms: after.delayMs.p99,
     gc_ms_per_second: (1000 * (after.gcSeconds - before.gcSeconds)) / seconds,
     ...(covers.length === 0 ? {} : { pictures_per_second: pictures }),
   };
-}
-
-/** The event loop's delay counts from the scrape before. */
-async function scrape(client: ServiceClient): Promise<{ readonly delayP99Ms: number; readonly gcSeconds: number }> {
-  const { body } = await client.get('/metrics');
-  const delay = parseEventLoopDelay(body);
-  if (delay === null) throw new Error('/metrics does not tell the event-loop delay.');
-  return { delayP99Ms: delay.p99, gcSeconds: parseGcSeconds(body) };
 }

@@ -10,7 +10,7 @@ import {
   addVit,
   type Expected,
 } from './tensor-layout.ts';
-import type { UniclipSizes } from './uniclip-sizes.ts';
+import type { HeadSizes, UniclipSizes } from './uniclip-sizes.ts';
 import type { ResnetSizes, VitSizes } from './vision-sizes.ts';
 
 export const UNICLIP_OF_NO_USE = [
@@ -89,12 +89,7 @@ function addHeads(expected: Expected, { vision, presence, semantic, matching }: 
   if (matching !== null) addDecoder(expected, 'itm', width, matching);
 }
 
-function addDecoder(
-  expected: Expected,
-  name: string,
-  width: number,
-  { layers, mlpWidth }: { readonly layers: number; readonly mlpWidth: number },
-): void {
+function addDecoder(expected: Expected, name: string, width: number, { layers, mlpWidth }: HeadSizes): void {
   addNorm(expected, `ln_${name}`, width);
   expected.set(`proj_${name}`, [width, 2]);
   for (let layer = 0; layer < layers; layer++) {

@@ -9,15 +9,15 @@ export interface UniclipSizes {
   readonly embeddingDim: number;
   readonly vision: VisionSizes;
   readonly text: TextSizes;
-  readonly presence: { readonly layers: number; readonly mlpWidth: number } | null;
-  readonly semantic: {
-    readonly layers: number;
-    readonly mlpWidth: number;
-    readonly vocabulary: number;
-    readonly positions: number;
-  } | null;
+  readonly presence: HeadSizes | null;
+  readonly semantic: (HeadSizes & { readonly vocabulary: number; readonly positions: number }) | null;
   /** A head over the text tower's states, which our own training adds; no published file has one. */
-  readonly matching: { readonly layers: number; readonly mlpWidth: number } | null;
+  readonly matching: HeadSizes | null;
+}
+
+export interface HeadSizes {
+  readonly layers: number;
+  readonly mlpWidth: number;
 }
 
 /** Tensors that every model of the family has and that tell it from others. */
@@ -42,10 +42,7 @@ export function readUniclipSizes(weights: CanonicalWeights, heads: HeadCounts): 
 
 function readPresence(weights: CanonicalWeights): UniclipSizes['presence'] {
   if (!hasAny(weights, ['ocr_presence_decoder.', 'ln_ocr_presence.', 'proj_ocr_presence'])) return null;
-  return {
-    layers: countLayers(weights, 'ocr_presence_decoder.resblocks'),
-    mlpWidth: mlpWidth(weights, 'ocr_presence_decoder.resblocks.0.mlp.c_fc.weight'),
-  };
+  return readHead(weights, 'ocr_presence');
 }
 
 function readSemantic(weights: CanonicalWeights, visionWidth: number, textWidth: number): UniclipSizes['semantic'] {
@@ -53,8 +50,7 @@ function readSemantic(weights: CanonicalWeights, visionWidth: number, textWidth:
   if (!hasAny(weights, parts)) return null;
   demandOneWidth('semantic', visionWidth, textWidth);
   return {
-    layers: countLayers(weights, 'ocr_semantic_decoder.resblocks'),
-    mlpWidth: mlpWidth(weights, 'ocr_semantic_decoder.resblocks.0.mlp.c_fc.weight'),
+    ...readHead(weights, 'ocr_semantic'),
     vocabulary: shapeOf(weights, 'bert_embedding.word_embeddings.weight', 2)[0] ?? 0,
     positions: shapeOf(weights, 'bert_embedding.position_embeddings.weight', 2)[0] ?? 0,
   };
@@ -64,10 +60,12 @@ function readMatching(weights: CanonicalWeights, visionWidth: number, textWidth:
   // Names that are nobody's standard: what has some of them only is another thing, and left out as such.
   if (!['itm_decoder.resblocks.', 'ln_itm.', 'proj_itm'].every((part) => hasAny(weights, [part]))) return null;
   demandOneWidth('matching', visionWidth, textWidth);
-  return {
-    layers: countLayers(weights, 'itm_decoder.resblocks'),
-    mlpWidth: mlpWidth(weights, 'itm_decoder.resblocks.0.mlp.c_fc.weight'),
-  };
+  return readHead(weights, 'itm');
+}
+
+function readHead(weights: CanonicalWeights, name: string): HeadSizes {
+  const blocks = `${name}_decoder.resblocks`;
+  return { layers: countLayers(weights, blocks), mlpWidth: mlpWidth(weights, `${blocks}.0.mlp.c_fc.weight`) };
 }
 
 function demandOneWidth(head: string, visionWidth: number, textWidth: number): void {

@@ -5,7 +5,7 @@ import torch
 from torch import tensor
 
 from coverrank_training.losses.matching import graded, hard_concepts, relevance
-from coverrank_training.losses.teaching import Lesson
+from coverrank_training.losses.teaching import SMALL_SHARE, Lesson, embedding_shares
 
 NOTHING = torch.zeros(3, 1)
 LESSON = Lesson(
@@ -22,6 +22,14 @@ LESSON = Lesson(
 def test_relevance_is_a_share_of_the_gain():
     shares = relevance(LESSON, tensor([[4, 2, 7], [4, 2, 7], [4, 2, 7]]))
     assert shares.tolist() == [[1, pytest.approx(1 / 3), 0], [1, 0, pytest.approx(1 / 3)], [0, 0, pytest.approx(1 / 3)]]
+
+
+def test_an_embedding_is_about_the_object_less_about_the_title_and_of_a_title_alone_about_that():
+    shares = embedding_shares(LESSON, 10)
+    assert shares.sum(1).tolist() == pytest.approx([1, 1, 1])
+    assert (shares[0, 2] / shares[0, 4]).item() == pytest.approx(SMALL_SHARE)
+    assert (shares[1, 7] / shares[1, 4]).item() == pytest.approx(1 / 3)
+    assert shares[2].nonzero().flatten().tolist() == [7]
 
 
 def test_a_cover_meets_what_it_is_asked_for_what_it_also_shows_and_what_comes_near():

@@ -118,6 +118,11 @@ def test_unknown_settings_are_refused(tmp_path: Path):
         make_recipe(optimizer="sgd")
 
 
+def test_matching_wants_one_length_for_all_texts(covers: Path, vocabulary: Path, tmp_path: Path):
+    with pytest.raises(ValueError, match="pair_length"):
+        assemble(make_recipe(losses={"matching": 1.0}, length=6, pair_length=5), sources(covers, vocabulary), tmp_path / "run")
+
+
 def test_curves_show_every_series():
     picture = curves(
         [{"kind": "train", "step": 1, "a": 2.0}, {"kind": "train", "step": 2, "a": 1.0}, {"kind": "evaluation", "step": 2, "b": 0.5}]
@@ -129,7 +134,7 @@ def test_curves_show_every_series():
 def test_a_checkpoint_gains_the_heads_that_a_recipe_asks_for(covers: Path, vocabulary: Path, tmp_path: Path):
     plain = {**SIZES, "semantic_layers": 0, "matching_layers": 0}
     assemble(make_recipe(steps=1, model=plain, losses={"contrastive": 1.0}), sources(covers, vocabulary), tmp_path / "plain").train()
-    richer = make_recipe(steps=2, model={"matching_layers": 1}, losses={"contrastive": 1.0, "matching": 1.0})
+    richer = make_recipe(steps=2, model={"matching_layers": 1}, losses={"contrastive": 1.0, "matching": 1.0}, pair_length=6)
     run = assemble(richer, replace(sources(covers, vocabulary), checkpoint=tmp_path / "plain" / "checkpoint.pt"), tmp_path / "richer")
     sizes = run.objective.model.sizes
     assert (sizes.matching_layers, sizes.semantic_layers, sizes.presence_layers, sizes.text_inner) == (1, 0, 1, SIZES["text_inner"])

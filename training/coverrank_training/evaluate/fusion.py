@@ -51,8 +51,9 @@ def find_candidates(model: Uniclip, collection: Collection, tokenizer: Tokenizer
     found = [near.values]
     names = ["cosine"]
     if model.sizes.semantic_layers:
-        semantic = [_yes(model.semantic(tokens[rows], _shared(words, rows))) for rows, words in zip(near.indices, ids, strict=True)]
-        found += [torch.stack(semantic), torch.stack(semantic) * presence[near.indices]]
+        read = [_yes(model.semantic(tokens[rows], _shared(words, rows))) for rows, words in zip(near.indices, ids, strict=True)]
+        semantic = torch.stack(read)
+        found += [semantic, semantic * presence[near.indices]]
         names += ["ocr_semantic", "ocr_match"]
     if model.sizes.matching_layers:
         matching = [_yes(model.match(tokens[rows], _shared(words, rows))) for rows, words in zip(near.indices, states, strict=True)]

@@ -15,6 +15,10 @@ from ..models.blocks import Attention
 
 PATCHES_PER_COVER = 16
 NOTHING_WEIGHT = 0.15
+TITLE_SHARE = 1 / 3
+"""of what a main object counts, as its gain in DCG is: without it covers whose title names a query are not recalled"""
+SMALL_SHARE = 0.08
+"""of what a main object counts: little, as hardly any can be told from so few pixels"""
 
 
 @dataclass(frozen=True)
@@ -39,6 +43,17 @@ class Lesson:
     def of(self, covers: slice) -> "Lesson":
         """What is known of some covers alone."""
         return replace(self, **{f.name: getattr(self, f.name)[covers] for f in fields(self)})
+
+
+def embedding_shares(lesson: Lesson, concepts: int) -> Tensor:
+    """[B, C]: what a cover's embedding is about: its main object, less its title, and a little of its small objects."""
+    shares = torch.zeros(len(lesson.main), concepts, device=lesson.main.device)
+    rows = torch.arange(len(shares), device=shares.device)
+    for other, share in [*((small, SMALL_SHARE) for small in lesson.small.T), (lesson.titled, TITLE_SHARE)]:
+        there = other >= 0
+        shares[rows[there], other[there]] = share
+    shares[rows, torch.where(lesson.main >= 0, lesson.main, lesson.titled)] = 1
+    return shares / shares.sum(1, keepdim=True)
 
 
 class Teacher(nn.Module):
@@ -77,7 +92,7 @@ class Teacher(nn.Module):
         image_logits = self.nearness(scale * F.normalize(image.float(), dim=-1))
         text_logits = self.nearness(scale * F.normalize(text.float(), dim=-1))
         return {
-            "concept": _soft_cross_entropy(image_logits, self._shares(lesson)),
+            "concept": _soft_cross_entropy(image_logits, embedding_shares(lesson, self.concepts)),
             "query": F.cross_entropy(text_logits, lesson.asked),
             "title": _known(title, lesson.titled, 0.03),
             "main": _known(self.main(normed[:, 0]), lesson.main),
@@ -85,16 +100,6 @@ class Teacher(nn.Module):
             "words": self._patchwise(self.words(patches), seen.words),
             "characters": _spelling(self.characters(patches), seen.characters),
         }
-
-    def _shares(self, lesson: Lesson, aside: float = 0.08) -> Tensor:
-        """What an image's embedding is about: its main object, and a little of what else is on it."""
-        shares = torch.zeros(len(lesson.main), self.concepts, device=lesson.main.device)
-        rows = torch.arange(len(shares), device=shares.device)
-        for other in (lesson.titled, *lesson.small.T):
-            there = other >= 0
-            shares[rows[there], other[there]] = aside
-        shares[rows, torch.where(lesson.main >= 0, lesson.main, lesson.titled)] = 1
-        return shares / shares.sum(1, keepdim=True)
 
     def _patchwise(self, logits: Tensor, labels: Tensor) -> Tensor:
         weights = torch.ones(self.concepts + 1, device=logits.device)

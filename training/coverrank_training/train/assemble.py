@@ -59,6 +59,8 @@ def assemble(recipe: Recipe, sources: Sources, folder: Path) -> Run:
         return Run(_objective(model, recipe, sources, composer, queries), data, recipe, folder, evaluate)
     if sources.data is None or sources.pictures is None:
         raise ValueError("name the covers by --data and --pictures, or take a recipe that draws them")
+    if isinstance(model, Uniclip) and "matching" in recipe.losses and recipe.length != recipe.pair_length:
+        raise ValueError("the matching head serves texts of pair_length: with losses.matching, length has to be the same")
     pairs = CbvsData(
         read_rows(sources.data), sources.pictures, tokenizer, side=sizes.image_side, length=recipe.length,
         pair_length=recipe.pair_length, batch=recipe.batch, seed=recipe.seed,

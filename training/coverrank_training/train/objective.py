@@ -49,30 +49,24 @@ class Objective(nn.Module):
             logits = model.semantic(tokens[told], batch.pair_ids[told])
             terms["semantic"] = uniclip_losses.semantic(logits, batch.pair_labels[told])
         if "matching" in wanted and lesson is None:
-            terms["matching"] = self._matching_in_batch(model, image, tokens, text, states, batch.text_ids, generator)
-        if self.teacher is not None and lesson is not None:
+            pictures, texts, labels = pairs_in_batch(image, text, scale, batch.text_ids, generator)
+            logits = model.match(tokens[pictures], states[texts][:, None])
+            terms["matching"] = nn.functional.cross_entropy(logits[:, 0].float(), labels)
+        elif "matching" in wanted and lesson is not None:
+            scaled = scale * nn.functional.normalize(image[some].float(), dim=-1)
+            terms["matching"] = self._matching_by_grade(model, tokens[some], scaled, lesson.of(some), generator)
+        if self.teacher is not None and lesson is not None and set(wanted) - set(terms):
             terms |= self.teacher(image, tokens, text, scale, lesson, generator)
-            if "matching" in wanted:
-                terms["matching"] = self._matching_by_grade(
-                    model, tokens[some], scale * nn.functional.normalize(image[some].float(), dim=-1), lesson.of(some), generator
-                )
         return {name: terms[name] for name in wanted}
-
-    def _matching_in_batch(
-        self, model: Uniclip, image: Tensor, tokens: Tensor, text: Tensor, states: Tensor, ids: Tensor, generator: torch.Generator
-    ) -> Tensor:
-        scale = model.logit_scale.exp().clamp(max=LARGEST_SCALE)
-        pictures, texts, labels = pairs_in_batch(image, text, scale, ids, generator)
-        logits = model.match(tokens[pictures], states[texts][:, None])
-        return nn.functional.cross_entropy(logits[:, 0].float(), labels)
 
     def _matching_by_grade(self, model: Uniclip, tokens: Tensor, scaled: Tensor, lesson: Lesson, generator: torch.Generator) -> Tensor:
         """Against queries over all concepts that come near the covers; `scaled` [B, E] are their normalised embeddings times the scale."""
         assert self.teacher is not None
         assert self.queries is not None
-        concepts = matching_losses.hard_concepts(lesson, self.teacher.nearness(scaled), max(2, self.recipe.pairs), generator)
-        wordings = torch.randint(self.queries.shape[1], concepts.shape, generator=generator).to(concepts.device)
-        states = model.bert(self.queries[concepts, wordings].flatten(0, 1)).unflatten(0, concepts.shape)
+        concepts = matching_losses.hard_concepts(lesson, self.teacher.nearness(scaled), self.recipe.matched, generator)
+        asked, place = concepts.unique(return_inverse=True)
+        wordings = torch.randint(self.queries.shape[1], asked.shape, generator=generator).to(asked.device)
+        states = model.bert(self.queries[asked, wordings])[place]
         return matching_losses.graded(model.match(tokens, states), matching_losses.relevance(lesson, concepts))
 
     def _r2d2(self, model: R2d2, batch: Batch, generator: torch.Generator) -> dict[str, Tensor]:

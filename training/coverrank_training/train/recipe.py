@@ -23,6 +23,8 @@ class Recipe:
     """synthetic covers that earlier runs saw, for the curriculum"""
     pairs: int = 0
     """texts held against what is drawn on each synthetic cover"""
+    matched: int = 4
+    """queries, all for other concepts, that the matching head holds against each synthetic cover; 2 at least"""
     kept_patches: int = 0
     """when not 0, three of four steps look only at so many patches of a synthetic cover, the busiest first"""
     heads_every: int = 1
@@ -57,6 +59,8 @@ class Recipe:
             raise ValueError(f"precision is bf16 or fp32, not {self.precision}")
         if self.steps < 1 or self.batch < 1:
             raise ValueError("steps and batch are positive")
+        if self.matched < 2:
+            raise ValueError("matched is 2 at least: a query that matches and one that does not")
 
 
 def read_recipe(path: Path, **changes: Any) -> Recipe:

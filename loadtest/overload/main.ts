@@ -24,6 +24,8 @@ const CLI = fileURLToPath(new URL('../../src/cli.js', import.meta.url));
 const CONNECTIONS = 4096;
 /** What the service works on at once by default: at this many, its capacity is used and nothing waits at its gate. */
 const SATURATING = defaultRankConcurrency();
+/** Long enough to know the rate at saturation, however long the levels are. */
+const MAX_SATURATION_SECONDS = 60;
 
 interface Flags {
   readonly url?: string;
@@ -57,7 +59,12 @@ async function main(): Promise<void> {
     const next = createRequestSource(parseMix(flags.mix), queries, { topN: 10, recallK: 100, ...flags }, random);
 
     say(`looking for saturation with ${SATURATING} connections`);
-    const saturationPerSecond = await findSaturation(next, service.url, headers, flags.seconds);
+    const saturationPerSecond = await findSaturation(
+      next,
+      service.url,
+      headers,
+      Math.min(MAX_SATURATION_SECONDS, flags.seconds),
+    );
     say(`${saturationPerSecond.toFixed(1)} rankings a second`);
 
     const levels: Level[] = [];

@@ -15,7 +15,15 @@ const MAX_PROBE_MS = 100;
 /** Levels, the first of which is the one that the others are compared with. */
 export function overloadTable(levels: readonly Level[]): string {
   const head = ['load', 'requests/s', 'answered', 'refused', 'other', 'p50 ms', 'p99 ms', 'p99 ratio'];
-  const more = ['refusal p99 ms', 'probe p99 ms', 'probe max ms', 'RSS max MiB', 'least share', 'fewer reranked'];
+  const more = [
+    'refusal p99 ms',
+    'probe p99 ms',
+    'probe max ms',
+    'RSS max MiB',
+    'by quarter',
+    'least share',
+    'fewer reranked',
+  ];
   const table = new Table({
     head: [...head, ...more],
     colAligns: [...head, ...more].map(() => 'right' as const),
@@ -35,6 +43,7 @@ export function overloadTable(levels: readonly Level[]): string {
       level.probeMs.p99.toFixed(1),
       level.probeMs.max.toFixed(1),
       level.rssMiB.max,
+      level.rssMiB.quarters.join(' '),
       level.leastRerankShare.toFixed(2),
       share(level.degraded['rerank: overloaded'] ?? 0, level.answered),
     ]);

@@ -7,7 +7,8 @@ export interface Watched {
   /** Of /readyz and /metrics, as they answered or did not within the client's time. */
   readonly probeMs: { readonly p99: number; readonly max: number };
   readonly probesFailed: number;
-  readonly rssMiB: { readonly first: number; readonly max: number; readonly last: number };
+  /** The most in each quarter of the time: what still grows is no ceiling. */
+  readonly rssMiB: { readonly max: number; readonly quarters: readonly number[] };
   /** The least share of reranking that a scrape saw. */
   readonly leastRerankShare: number;
 }
@@ -45,9 +46,14 @@ export async function watchService(client: ServiceClient, signal: AbortSignal): 
   return {
     probeMs: { p99: latency.percentileMs(99), max: latency.percentileMs(100) },
     probesFailed,
-    rssMiB: { first: rss[0] ?? 0, max: Math.max(0, ...rss), last: rss.at(-1) ?? 0 },
+    rssMiB: { max: Math.max(0, ...rss), quarters: mostByQuarter(rss) },
     leastRerankShare,
   };
+}
+
+export function mostByQuarter(values: readonly number[]): number[] {
+  const bounds = [0, 1, 2, 3, 4].map((quarter) => Math.round((quarter * values.length) / 4));
+  return bounds.slice(1).map((end, quarter) => Math.max(0, ...values.slice(bounds[quarter], end)));
 }
 
 /** A metric without labels, from the Prometheus text. */

@@ -40,6 +40,7 @@ test('a short run finds a rate, loads above it and tells what came of it', async
     const other = Object.values(others).reduce((sum, count) => sum + count, 0);
     assert.equal(answered + refused + other, requests);
     assert.ok(rssMiB.max > 0);
+    assert.equal(Math.max(...rssMiB.quarters), rssMiB.max);
     assert.equal(probesFailed, 0);
   }
   assert.match(stdout, /probes and metrics within 100 ms/);

@@ -16,7 +16,7 @@ const level = (load: number, p99: number, changes: Partial<Level> = {}): Level =
   refusedMs: { p50: 1, p99: 4 },
   probeMs: { p99: 5, max: 20 },
   probesFailed: 0,
-  rssMiB: { first: 200, max: 300, last: 250 },
+  rssMiB: { max: 300, quarters: [200, 300, 280, 290] },
   leastRerankShare: 0.5,
   ...changes,
 });

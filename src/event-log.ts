@@ -1,7 +1,7 @@
 import type { Logger } from 'pino';
 import type { HappenedEvents } from './http/app-services.ts';
 import type { RemoteEvent } from './inference/remote-cross-encoder.ts';
-import type { CoverIndexEvent } from './store/graph-client.ts';
+import type { CoverIndexEvent } from './store/graph/graph-client.ts';
 
 /** Puts what the parts of the service tell into the log, and counts it for the metrics. */
 export interface EventLog {

@@ -18,13 +18,13 @@ import type { FusionWeights } from './ranking/fuse.ts';
 import { createRanker } from './ranking/rank.ts';
 import { createPairScorer } from './ranking/score.ts';
 import { type CoverIndexOptions, type OpenedCoverIndex, openCoverIndex } from './store/cover-index.ts';
-import { type FoundData, inspectDataDir } from './store/inspect-data-dir.ts';
+import { type FoundData, inspectDataDir } from './store/data-dir/inspect-data-dir.ts';
 
 export { openBundle, readManifest } from './inference/bundle.ts';
 export { type Model, openModel, openReranker, type Reranker } from './inference/model.ts';
 export type { ExactFeatures, OfflineModel } from './inference/offline-model.ts';
-export { restoreSnapshot } from './store/snapshot.ts';
-export { verifyDataDir } from './store/verify.ts';
+export { restoreSnapshot } from './store/data-dir/snapshot.ts';
+export { verifyDataDir } from './store/data-dir/verify.ts';
 
 /** Signals that need no reranker. */
 const TOWER_SIGNALS: ReadonlySet<string> = new Set(['cosine', 'ocr_presence']);

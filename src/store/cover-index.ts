@@ -2,21 +2,33 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { failure, isFailure } from '../core/errors.ts';
 import type { CoverIndex, CoverWrite, IndexStatus, JudgementStore } from '../core/ports.ts';
 import type { CoverRecord, ModelRef, Thumbnail } from '../core/types.ts';
-import { leaveClosedMark, pagesAreKnown, takeClosedMark } from './closed-mark.ts';
-import type { GraphState } from './cover-graph.ts';
 import type { CoverStore } from './cover-store.ts';
 import type { CoverWriterMethods } from './cover-writer-thread.ts';
-import { bindStore, type DataDirPaths, damagedData, dataDirPaths, openJudgements, openStore } from './data-dir.ts';
+import { leaveClosedMark, pagesAreKnown, takeClosedMark } from './data-dir/closed-mark.ts';
+import {
+  bindStore,
+  type DataDirPaths,
+  damagedData,
+  dataDirPaths,
+  openJudgements,
+  openStore,
+} from './data-dir/data-dir.ts';
+import { lockDataDir } from './data-dir/lock-data-dir.ts';
+import { writeSnapshot } from './data-dir/snapshot.ts';
+import type { StoreAbout } from './data-dir/store-about.ts';
 import { encodeWrite } from './encode-write.ts';
-import { type CoverIndexEvent, type GraphClient, type GraphClientOptions, openGraphClient } from './graph-client.ts';
-import { createGraphMaintenance, type RebuildPolicy } from './graph-maintenance.ts';
-import type { OpenedJudgementStore } from './judgement-store.ts';
-import { lockDataDir } from './lock-data-dir.ts';
+import type { GraphState } from './graph/cover-graph.ts';
+import {
+  type CoverIndexEvent,
+  type GraphClient,
+  type GraphClientOptions,
+  openGraphClient,
+} from './graph/graph-client.ts';
+import { createGraphMaintenance, type RebuildPolicy } from './graph/graph-maintenance.ts';
+import type { OpenedJudgementStore } from './judgements/judgement-store.ts';
 import { createTokenReader } from './read-tokens.ts';
 import { createRecall } from './recall.ts';
 import type { TokenShape } from './record-codec.ts';
-import { writeSnapshot } from './snapshot.ts';
-import type { StoreAbout } from './store-about.ts';
 import { keepThread, type ThreadKeeper } from './thread-keeper.ts';
 import { type Committed, createWriteQueue } from './write-queue.ts';
 

@@ -1,4 +1,5 @@
 import type { Thumbnail } from '../core/types.ts';
+import { decodeAbout, encodeAbout, type StoreAbout } from './data-dir/store-about.ts';
 import { openLmdb } from './lmdb/open-lmdb.ts';
 import { pagesOf, sealedByBytes, sealedByNumber, type TreeStats } from './lmdb/sealed-database.ts';
 import {
@@ -13,7 +14,6 @@ import {
   type LogEntry,
   type StoredCover,
 } from './record-codec.ts';
-import { decodeAbout, encodeAbout, type StoreAbout } from './store-about.ts';
 
 /** Content of one cover, encoded (see record-codec.ts). */
 export interface EncodedContent {

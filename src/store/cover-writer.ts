@@ -2,8 +2,8 @@ import { type ErrorCode, isFailure } from '../core/errors.ts';
 import type { WriteResult } from '../core/ports.ts';
 import type { Attributes } from '../core/types.ts';
 import type { CoverStore, EncodedContent } from './cover-store.ts';
-import { isDiskFull, isUnwritable } from './disk-failure.ts';
-import { reached } from './durable-steps.ts';
+import { isDiskFull, isUnwritable } from './disk/disk-failure.ts';
+import { reached } from './disk/durable-steps.ts';
 import { demandRoom, demandRoomToGrow } from './lmdb/disk-room.ts';
 
 /** A write in the form in which it travels to the writer thread. */

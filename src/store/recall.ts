@@ -2,7 +2,7 @@ import { failure } from '../core/errors.ts';
 import type { Neighbor, RecallQuery, RecallResult } from '../core/ports.ts';
 import type { CoverStore } from './cover-store.ts';
 import { demandEmbedding } from './encode-write.ts';
-import type { GraphClient } from './graph-client.ts';
+import type { GraphClient } from './graph/graph-client.ts';
 import type { Scored } from './vector-index.ts';
 
 /** Answers a recall: the graph's thread finds labels, the store says whose they are. */

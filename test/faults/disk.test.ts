@@ -3,7 +3,7 @@ import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import test from 'node:test';
 import { isFailure } from '../../src/core/errors.ts';
-import { restoreSnapshot } from '../../src/store/snapshot.ts';
+import { restoreSnapshot } from '../../src/store/data-dir/snapshot.ts';
 import { openService, type TestService } from '../http/service.ts';
 import {
   openSample,

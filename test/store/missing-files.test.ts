@@ -3,8 +3,8 @@ import { cpSync, readdirSync, rmSync, statSync, truncateSync, writeFileSync } fr
 import { join } from 'node:path';
 import test from 'node:test';
 import { isFailure } from '../../src/core/errors.ts';
-import type { CoverIndexEvent } from '../../src/store/graph-client.ts';
-import { verifyDataDir } from '../../src/store/verify.ts';
+import { verifyDataDir } from '../../src/store/data-dir/verify.ts';
+import type { CoverIndexEvent } from '../../src/store/graph/graph-client.ts';
 import {
   openSample,
   randomEmbedding,

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { median } from 'simple-statistics';
 import type { UniclipSizes } from '../../../src/convert/architectures/uniclip-sizes.ts';
 import { type Bundle, openBundle } from '../../../src/inference/bundle.ts';
-import { dataDirPaths } from '../../../src/store/data-dir.ts';
+import { dataDirPaths } from '../../../src/store/data-dir/data-dir.ts';
 import type { RankParameters } from '../../mix.ts';
 import { prepareDataFolder } from '../prepared/data-folder.ts';
 import { createQueryTexts } from '../query-texts.ts';

@@ -3,7 +3,7 @@ import type { CoverUpsert } from '../../../src/core/ports.ts';
 import type { ImageTokens } from '../../../src/core/types.ts';
 import { readManifest } from '../../../src/inference/bundle.ts';
 import { openCoverIndex } from '../../../src/store/cover-index.ts';
-import { DATA_FORMAT } from '../../../src/store/store-about.ts';
+import { DATA_FORMAT } from '../../../src/store/data-dir/store-about.ts';
 import { createRandom } from '../../random.ts';
 import { preparedOnce } from './cache.ts';
 import { createVectorSource } from './vectors.ts';

@@ -1,7 +1,7 @@
 import { mkdir, open } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { type CoverStore, openCoverStore } from '../../../src/store/cover-store.ts';
-import { dataDirPaths } from '../../../src/store/data-dir.ts';
+import { dataDirPaths } from '../../../src/store/data-dir/data-dir.ts';
 import { viewTokens } from '../../../src/store/record-codec.ts';
 import { preparedOnce } from './cache.ts';
 import { coverId } from './data-folder.ts';

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { median } from 'simple-statistics';
 import { dot } from '../../../src/core/dot.ts';
-import { createBestScores } from '../../../src/store/exact-scan.ts';
+import { createBestScores } from '../../../src/store/graph/exact-scan.ts';
 import { createVectorIndex, readVectorIndex, type VectorIndex } from '../../../src/store/vector-index.ts';
 import { createVectorSource, type VectorSource } from '../prepared/vectors.ts';
 import type { OpenRow, Row } from '../row.ts';

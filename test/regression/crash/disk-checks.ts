@@ -1,11 +1,11 @@
 import { existsSync, readdirSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { dot } from '../../../src/core/dot.ts';
-import { dataDirPaths, openStore } from '../../../src/store/data-dir.ts';
-import type { DurableStep } from '../../../src/store/durable-steps.ts';
-import { restoreSnapshot } from '../../../src/store/snapshot.ts';
-import { verifyDataDir } from '../../../src/store/verify.ts';
-import { OLD_COVERS, writeOldDataDir } from '../../store/old-data-dir.ts';
+import { dataDirPaths, openStore } from '../../../src/store/data-dir/data-dir.ts';
+import { restoreSnapshot } from '../../../src/store/data-dir/snapshot.ts';
+import { verifyDataDir } from '../../../src/store/data-dir/verify.ts';
+import type { DurableStep } from '../../../src/store/disk/durable-steps.ts';
+import { OLD_COVERS, writeOldDataDir } from '../../store/data-dir/old-data-dir.ts';
 import { judgeAll, type Query } from './compare.ts';
 import { COMMAND_STEPS } from './kill-plan.ts';
 import type { Observed, Oracle } from './oracle.ts';

@@ -3,7 +3,7 @@
  * the step that KILL_AT_STEP names, such as `graph renamed:2` for the second time in one thread.
  */
 import { subscribe } from 'node:diagnostics_channel';
-import { DURABLE_STEPS } from '../../../src/store/durable-steps.ts';
+import { DURABLE_STEPS } from '../../../src/store/disk/durable-steps.ts';
 
 const [step, times] = (process.env['KILL_AT_STEP'] ?? '').split(':');
 let left = Number(times);

@@ -1,5 +1,5 @@
 import type { Random } from '../../../loadtest/random.ts';
-import type { DurableStep } from '../../../src/store/durable-steps.ts';
+import type { DurableStep } from '../../../src/store/disk/durable-steps.ts';
 
 /** Steps of a service that serves. */
 export const SERVICE_STEPS = [

@@ -5,7 +5,7 @@ import test from 'node:test';
 import { isFailure } from '../../../src/core/errors.ts';
 import type { CoverStore } from '../../../src/store/cover-store.ts';
 import { commitBatches } from '../../../src/store/cover-writer.ts';
-import { dataDirPaths, openStore } from '../../../src/store/data-dir.ts';
+import { dataDirPaths, openStore } from '../../../src/store/data-dir/data-dir.ts';
 import { lmdbDefect } from '../../../src/store/lmdb/check-lmdb.ts';
 import {
   openForTest,

@@ -10,7 +10,7 @@ import { parseNpy } from '../../../../src/cli/npy.ts';
 import { packageRoot } from '../../../../src/core/package-root.ts';
 import { readManifest } from '../../../../src/inference/bundle.ts';
 import { openCoverStore } from '../../../../src/store/cover-store.ts';
-import { dataDirPaths } from '../../../../src/store/data-dir.ts';
+import { dataDirPaths } from '../../../../src/store/data-dir/data-dir.ts';
 
 test('the peer gets the vectors and image tokens of the covers, in their order', async (t) => {
   const cache = await mkdtemp(join(tmpdir(), 'bench-peer-'));

@@ -5,13 +5,13 @@ import type { Config } from '../config-schema.ts';
 import { failure, isFailure } from '../core/errors.ts';
 import { packageRoot } from '../core/package-root.ts';
 import type { RunningServer } from '../server.ts';
-import type { IndexProgress } from './index-progress.ts';
-import { openItemSource } from './item-source.ts';
+import type { IndexProgress } from './indexing/index-progress.ts';
+import { openItemSource } from './indexing/item-source.ts';
+import { uploadItems } from './indexing/upload-items.ts';
 import { note, print } from './output.ts';
 import { type RankAnswer, rankNotes, rankTable } from './rank-table.ts';
 import { createServiceClient, type ServiceClient } from './service-client.ts';
 import { configOf, withSettings } from './settings.ts';
-import { uploadItems } from './upload-items.ts';
 import { warningsOnly } from './with-service.ts';
 
 const SAMPLES = join(packageRoot, 'index', 'samples', 'manifest.ndjson');

@@ -47,23 +47,23 @@ const COMMANDS: readonly CommandEntry[] = [
   {
     name: 'index',
     summary: 'put covers into the index',
-    load: async () => (await import('./index-source.ts')).indexCommand(),
+    load: async () => (await import('./indexing/index-source.ts')).indexCommand(),
   },
   { name: 'rank', summary: 'covers for a query', load: async () => (await import('./rank.ts')).rankCommand() },
   {
     name: 'eval',
     summary: 'measure a ranking, a retrieval or a matching',
-    load: async () => (await import('./eval.ts')).evalCommand(),
+    load: async () => (await import('./eval/eval.ts')).evalCommand(),
   },
   {
     name: 'tune',
     summary: 'fit fusion weights to judgements',
-    load: async () => (await import('./tune.ts')).tuneCommand(),
+    load: async () => (await import('./eval/tune.ts')).tuneCommand(),
   },
   {
     name: 'compare',
     summary: 'compare two files of predictions',
-    load: async () => (await import('./compare.ts')).compareCommand(),
+    load: async () => (await import('./eval/compare.ts')).compareCommand(),
   },
   {
     name: 'verify',
@@ -93,7 +93,7 @@ const COMMANDS: readonly CommandEntry[] = [
   {
     name: 'doctor',
     summary: 'look for what is wrong with this machine',
-    load: async () => (await import('./doctor.ts')).doctorCommand(),
+    load: async () => (await import('./doctor/doctor.ts')).doctorCommand(),
   },
   { name: 'key', summary: 'make an API key', load: async () => (await import('./key.ts')).keyCommand() },
   {

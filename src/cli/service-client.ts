@@ -1,6 +1,6 @@
 import { Agent, errors, RetryAgent } from 'undici';
 import { type CoverrankError, ERROR_CODES, type ErrorCode, failure } from '../core/errors.ts';
-import type { ItemJson } from './item-source.ts';
+import type { ItemJson } from './indexing/item-source.ts';
 import { readLines } from './lines.ts';
 
 /** What `POST /index` says of one item. */

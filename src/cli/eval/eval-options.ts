@@ -1,6 +1,6 @@
 import { type Command, InvalidArgumentError } from 'commander';
-import { DEFAULT_RESAMPLING, type ResamplingOptions } from '../eval/statistics/bootstrap.ts';
-import { wholeNumber } from './arguments.ts';
+import { DEFAULT_RESAMPLING, type ResamplingOptions } from '../../eval/statistics/bootstrap.ts';
+import { wholeNumber } from '../arguments.ts';
 
 /** A gain is 2^label - 1: labels beyond this are no grades. */
 const HIGHEST_LABEL = 30;

@@ -1,20 +1,24 @@
 import { basename } from 'node:path';
 import { Command } from 'commander';
-import type { Config } from '../config-schema.ts';
-import { failure } from '../core/errors.ts';
-import { formatPredictions, readPredictions } from '../eval/judgements/predictions.ts';
-import { describeProblem } from '../eval/judgements/row-problems.ts';
-import { galleryRecall } from '../eval/metrics/gallery-recall.ts';
-import { comparisonVerdict, type System } from '../eval/report/comparison.ts';
-import { shownCovers, type Thumbnails } from '../eval/report/html/covers.ts';
-import { rankingPage } from '../eval/report/html/ranking-page.ts';
-import { type Configuration, type RankingReport, rankingReport } from '../eval/report/ranking-report.ts';
-import { cosineRow } from '../eval/scoring/cosines.ts';
-import type { MissingPicture } from '../eval/scoring/gallery.ts';
-import { scoreIndexed } from '../eval/scoring/score-indexed.ts';
-import { scoreJudgements } from '../eval/scoring/score-judgements.ts';
-import { type SignalTable, weighSignals } from '../eval/scoring/signal-table.ts';
-import { signalsOf } from '../ranking/fuse.ts';
+import type { Config } from '../../config-schema.ts';
+import { failure } from '../../core/errors.ts';
+import { formatPredictions, readPredictions } from '../../eval/judgements/predictions.ts';
+import { describeProblem } from '../../eval/judgements/row-problems.ts';
+import { galleryRecall } from '../../eval/metrics/gallery-recall.ts';
+import { comparisonVerdict, type System } from '../../eval/report/comparison.ts';
+import { shownCovers, type Thumbnails } from '../../eval/report/html/covers.ts';
+import { rankingPage } from '../../eval/report/html/ranking-page.ts';
+import { type Configuration, type RankingReport, rankingReport } from '../../eval/report/ranking-report.ts';
+import { cosineRow } from '../../eval/scoring/cosines.ts';
+import type { MissingPicture } from '../../eval/scoring/gallery.ts';
+import { scoreIndexed } from '../../eval/scoring/score-indexed.ts';
+import { scoreJudgements } from '../../eval/scoring/score-judgements.ts';
+import { type SignalTable, weighSignals } from '../../eval/scoring/signal-table.ts';
+import { signalsOf } from '../../ranking/fuse.ts';
+import { readInput } from '../input-files.ts';
+import { note, print, printJson } from '../output.ts';
+import { configOf, isJson, withSettings } from '../settings.ts';
+import { withService } from '../with-service.ts';
 import { type EvaluationFlags, resamplingOf, withEvaluationOptions } from './eval-options.ts';
 import {
   applyGate,
@@ -33,12 +37,8 @@ import {
   progress,
   withPictureOptions,
 } from './evaluated-models.ts';
-import { readInput } from './input-files.ts';
 import { type JudgementFlags, readJudgementFile, withJudgementOptions } from './judgement-options.ts';
-import { note, print, printJson } from './output.ts';
 import { createServiceScorer } from './score-by-service.ts';
-import { configOf, isJson, withSettings } from './settings.ts';
-import { withService } from './with-service.ts';
 
 interface RankingFlags extends EvaluationFlags, PictureFlags, JudgementFlags {
   readonly scores?: string;

@@ -3,12 +3,12 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { checkRerankServer } from '../../src/cli/model-checks.ts';
-import { defaultConfig } from '../../src/config.ts';
-import { packageRoot } from '../../src/core/package-root.ts';
-import { readManifest } from '../../src/inference/bundle.ts';
-import { exportModel } from '../convert/triton-model.ts';
-import { startPeer } from '../inference/inference-peer.ts';
+import { checkRerankServer } from '../../../src/cli/doctor/model-checks.ts';
+import { defaultConfig } from '../../../src/config.ts';
+import { packageRoot } from '../../../src/core/package-root.ts';
+import { readManifest } from '../../../src/inference/bundle.ts';
+import { exportModel } from '../../convert/triton-model.ts';
+import { startPeer } from '../../inference/inference-peer.ts';
 
 const model = join(packageRoot, 'models/demo');
 const ask = (rerank_url: string) => checkRerankServer(defaultConfig({ model, rerank_url }));

@@ -1,6 +1,8 @@
 import { Command } from 'commander';
-import type { Config } from '../config-schema.ts';
-import { EXIT } from './exit-codes.ts';
+import type { Config } from '../../config-schema.ts';
+import { EXIT } from '../exit-codes.ts';
+import { print, printJson } from '../output.ts';
+import { configOf, isJson, withSettings } from '../settings.ts';
 import {
   checkCpu,
   checkDataFolder,
@@ -13,8 +15,6 @@ import {
   type Finding,
 } from './machine-checks.ts';
 import { checkModel, checkReranker, checkRerankServer } from './model-checks.ts';
-import { print, printJson } from './output.ts';
-import { configOf, isJson, withSettings } from './settings.ts';
 
 /** `coverrank doctor`: exits with 1 when a check fails. */
 export function doctorCommand(): Command {

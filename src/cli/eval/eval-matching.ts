@@ -1,22 +1,22 @@
 import { basename } from 'node:path';
 import { Command } from 'commander';
-import type { Config } from '../config-schema.ts';
-import { failure } from '../core/errors.ts';
-import { readJudgements } from '../eval/judgements/judgements.ts';
-import { type Predictions, readPredictions } from '../eval/judgements/predictions.ts';
-import { matchingEstimates } from '../eval/metrics/matching.ts';
-import { calibrationBins, scoreDistribution } from '../eval/report/distribution.ts';
-import { figuresReport } from '../eval/report/figures-report.ts';
-import type { Configuration } from '../eval/report/ranking-report.ts';
-import { scoreJudgements } from '../eval/scoring/score-judgements.ts';
-import type { SignalTable } from '../eval/scoring/signal-table.ts';
-import { signalsOf } from '../ranking/fuse.ts';
+import type { Config } from '../../config-schema.ts';
+import { failure } from '../../core/errors.ts';
+import { readJudgements } from '../../eval/judgements/judgements.ts';
+import { type Predictions, readPredictions } from '../../eval/judgements/predictions.ts';
+import { matchingEstimates } from '../../eval/metrics/matching.ts';
+import { calibrationBins, scoreDistribution } from '../../eval/report/distribution.ts';
+import { figuresReport } from '../../eval/report/figures-report.ts';
+import type { Configuration } from '../../eval/report/ranking-report.ts';
+import { scoreJudgements } from '../../eval/scoring/score-judgements.ts';
+import type { SignalTable } from '../../eval/scoring/signal-table.ts';
+import { signalsOf } from '../../ranking/fuse.ts';
+import { readInput } from '../input-files.ts';
+import { note } from '../output.ts';
+import { configOf, isJson, withSettings } from '../settings.ts';
 import { tellFigures } from './eval-figures.ts';
 import { type EvaluationFlags, resamplingOf, share, withEvaluationOptions } from './eval-options.ts';
 import { openModels, openPictures, type PictureFlags, progress, withPictureOptions } from './evaluated-models.ts';
-import { readInput } from './input-files.ts';
-import { note } from './output.ts';
-import { configOf, isJson, withSettings } from './settings.ts';
 
 interface MatchingFlags extends EvaluationFlags, PictureFlags {
   readonly data?: string;

@@ -4,11 +4,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { openIndexProgress } from '../../src/cli/index-progress.ts';
-import type { ItemJson, ItemSource, SourceItem } from '../../src/cli/item-source.ts';
-import type { ItemAnswer, ServiceClient } from '../../src/cli/service-client.ts';
-import { uploadItems } from '../../src/cli/upload-items.ts';
-import { failure } from '../../src/core/errors.ts';
+import { openIndexProgress } from '../../../src/cli/indexing/index-progress.ts';
+import type { ItemJson, ItemSource, SourceItem } from '../../../src/cli/indexing/item-source.ts';
+import { uploadItems } from '../../../src/cli/indexing/upload-items.ts';
+import type { ItemAnswer, ServiceClient } from '../../../src/cli/service-client.ts';
+import { failure } from '../../../src/core/errors.ts';
 
 async function newSourcePath(t: TestContext): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), 'coverrank-job-'));

@@ -6,9 +6,9 @@ import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
-import { packageRoot } from '../../src/core/package-root.ts';
+import { packageRoot } from '../../../src/core/package-root.ts';
 
-const CLI = fileURLToPath(new URL('../../src/cli.js', import.meta.url));
+const CLI = fileURLToPath(new URL('../../../src/cli.js', import.meta.url));
 const SAMPLES = join(packageRoot, 'index', 'samples');
 const COVERS = 24;
 

@@ -5,10 +5,10 @@ import {
   type Judgements,
   readJudgements,
   readTopics,
-} from '../eval/judgements/judgements.ts';
-import { wholeNumber } from './arguments.ts';
+} from '../../eval/judgements/judgements.ts';
+import { wholeNumber } from '../arguments.ts';
+import { readInput } from '../input-files.ts';
 import { withLabels } from './eval-options.ts';
-import { readInput } from './input-files.ts';
 
 /** How judgements are read, wherever a command takes them. */
 export interface JudgementFlags {

@@ -2,9 +2,9 @@ import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { readdir, readFile, stat } from 'node:fs/promises';
 import { dirname, extname, isAbsolute, join, relative, resolve, sep } from 'node:path';
-import { type CoverrankError, failure, isFailure } from '../core/errors.ts';
-import { parseItem } from '../indexing/item.ts';
-import { type BadLine, type Line, parseJsonObject, readAllLines } from './lines.ts';
+import { type CoverrankError, failure, isFailure } from '../../core/errors.ts';
+import { parseItem } from '../../indexing/item.ts';
+import { type BadLine, type Line, parseJsonObject, readAllLines } from '../lines.ts';
 
 export type SourceFormat = 'ndjson' | 'tsv' | 'folder';
 

@@ -1,18 +1,18 @@
-import type { Config } from '../config-schema.ts';
-import { isFailure } from '../core/errors.ts';
-import type { Reranker } from '../services.ts';
+import type { Config } from '../../config-schema.ts';
+import { isFailure } from '../../core/errors.ts';
+import type { Reranker } from '../../services.ts';
 import type { Finding } from './machine-checks.ts';
 
 /** Verifies the bundle's files, loads its graphs and runs its self-test. */
 export async function checkModel(config: Config): Promise<Finding> {
-  const { openModel } = await import('../services.ts');
+  const { openModel } = await import('../../services.ts');
   const loadReranker = config.rerank_model === '' && config.rerank_url === '';
   return checkBundle('model', () => openModel(config.model, { ...config, loadReranker }));
 }
 
 /** The same for the bundle that only reranks. */
 export async function checkReranker(config: Config): Promise<Finding> {
-  const { openReranker } = await import('../services.ts');
+  const { openReranker } = await import('../../services.ts');
   const loadReranker = config.rerank_url === '';
   return checkBundle('rerank_model', () => openReranker(config.rerank_model, { ...config, loadReranker }));
 }
@@ -33,7 +33,7 @@ async function checkBundle(check: 'model' | 'rerank_model', open: () => Promise<
 /** Asks the server behind `rerank_url` whether it is there, has the model, and made it from this bundle. */
 export async function checkRerankServer({ rerank_url: url, rerank_model, model }: Config): Promise<Finding> {
   const check = 'rerank_url';
-  const { askRerankServer, readManifest } = await import('../services.ts');
+  const { askRerankServer, readManifest } = await import('../../services.ts');
   try {
     const manifest = readManifest(rerank_model || model);
     const { maxBatch, isHashKnown } = await askRerankServer(url, manifest);

@@ -1,17 +1,19 @@
 import { writeFile } from 'node:fs/promises';
 import { Command, InvalidArgumentError } from 'commander';
-import type { Config } from '../config-schema.ts';
-import { failure } from '../core/errors.ts';
-import { describeProblem } from '../eval/judgements/row-problems.ts';
-import { shownCovers } from '../eval/report/html/covers.ts';
-import { formatFigure, formatGain, formatInterval, formatP } from '../eval/report/html/format.ts';
-import { tunePage } from '../eval/report/html/tune-page.ts';
-import type { Configuration } from '../eval/report/ranking-report.ts';
-import { scoreJudgements } from '../eval/scoring/score-judgements.ts';
-import type { SignalTable } from '../eval/scoring/signal-table.ts';
-import { type Tuned, type TuneOptions, tuneVerdict, tuneWeights } from '../eval/tune/tune.ts';
-import { signalsOf } from '../ranking/fuse.ts';
-import { wholeNumber } from './arguments.ts';
+import type { Config } from '../../config-schema.ts';
+import { failure } from '../../core/errors.ts';
+import { describeProblem } from '../../eval/judgements/row-problems.ts';
+import { shownCovers } from '../../eval/report/html/covers.ts';
+import { formatFigure, formatGain, formatInterval, formatP } from '../../eval/report/html/format.ts';
+import { tunePage } from '../../eval/report/html/tune-page.ts';
+import type { Configuration } from '../../eval/report/ranking-report.ts';
+import { scoreJudgements } from '../../eval/scoring/score-judgements.ts';
+import type { SignalTable } from '../../eval/scoring/signal-table.ts';
+import { type Tuned, type TuneOptions, tuneVerdict, tuneWeights } from '../../eval/tune/tune.ts';
+import { signalsOf } from '../../ranking/fuse.ts';
+import { wholeNumber } from '../arguments.ts';
+import { formatTable, note, print, printJson } from '../output.ts';
+import { configOf, isJson, withSettings } from '../settings.ts';
 import { resamplingOf, withResampling } from './eval-options.ts';
 import { writeReport } from './eval-output.ts';
 import {
@@ -23,8 +25,6 @@ import {
   withPictureOptions,
 } from './evaluated-models.ts';
 import { type JudgementFlags, readJudgementFile, withJudgementOptions } from './judgement-options.ts';
-import { formatTable, note, print, printJson } from './output.ts';
-import { configOf, isJson, withSettings } from './settings.ts';
 
 interface TuneFlags extends TuneOptions, PictureFlags, JudgementFlags {
   readonly signals?: readonly string[];

@@ -3,8 +3,8 @@ import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
-import { type ItemSource, openItemSource, type SourceItem } from '../../src/cli/item-source.ts';
-import { isFailure } from '../../src/core/errors.ts';
+import { type ItemSource, openItemSource, type SourceItem } from '../../../src/cli/indexing/item-source.ts';
+import { isFailure } from '../../../src/core/errors.ts';
 
 const options = { maxImageBytes: 100 };
 

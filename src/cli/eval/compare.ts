@@ -1,20 +1,20 @@
 import { basename } from 'node:path';
 import { Command } from 'commander';
-import { alignPredictions } from '../eval/judgements/align.ts';
-import { readPredictions } from '../eval/judgements/predictions.ts';
-import { describeProblem } from '../eval/judgements/row-problems.ts';
-import { openPictureFolder } from '../eval/pictures/folder.ts';
-import { type Comparison, compareSystems, comparisonVerdict } from '../eval/report/comparison.ts';
-import { comparisonPage } from '../eval/report/html/comparison-page.ts';
-import { shownCovers } from '../eval/report/html/covers.ts';
-import { formatFigure, formatGain, formatInterval, formatP } from '../eval/report/html/format.ts';
-import { sliceQueries } from '../eval/report/slices.ts';
+import { alignPredictions } from '../../eval/judgements/align.ts';
+import { readPredictions } from '../../eval/judgements/predictions.ts';
+import { describeProblem } from '../../eval/judgements/row-problems.ts';
+import { openPictureFolder } from '../../eval/pictures/folder.ts';
+import { type Comparison, compareSystems, comparisonVerdict } from '../../eval/report/comparison.ts';
+import { comparisonPage } from '../../eval/report/html/comparison-page.ts';
+import { shownCovers } from '../../eval/report/html/covers.ts';
+import { formatFigure, formatGain, formatInterval, formatP } from '../../eval/report/html/format.ts';
+import { sliceQueries } from '../../eval/report/slices.ts';
+import { readInput } from '../input-files.ts';
+import { formatTable, note, print, printJson } from '../output.ts';
+import { configOf, isJson, withSettings } from '../settings.ts';
 import { type EvaluationFlags, resamplingOf, withLabels, withResampling } from './eval-options.ts';
 import { writeReport } from './eval-output.ts';
 import { makeThumbnails } from './evaluated-models.ts';
-import { readInput } from './input-files.ts';
-import { formatTable, note, print, printJson } from './output.ts';
-import { configOf, isJson, withSettings } from './settings.ts';
 
 interface CompareFlags extends Omit<EvaluationFlags, 'gate'> {
   readonly maxLabel: number;

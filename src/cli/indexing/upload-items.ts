@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { CoverrankError } from '../core/errors.ts';
+import type { CoverrankError } from '../../core/errors.ts';
+import type { ItemAnswer, ServiceClient } from '../service-client.ts';
 import type { IndexProgress, RejectedRow } from './index-progress.ts';
 import type { ItemJson, ItemSource, SourceItem } from './item-source.ts';
-import type { ItemAnswer, ServiceClient } from './service-client.ts';
 
 export type IndexCounts = Readonly<Record<'items' | 'failed' | (typeof RESULTS)[number], number>>;
 

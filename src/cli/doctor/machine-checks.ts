@@ -3,9 +3,9 @@ import { access, statfs } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import os from 'node:os';
 import { dirname, join } from 'node:path';
-import type { Config } from '../config-schema.ts';
-import { isFailure } from '../core/errors.ts';
-import { packageRoot } from '../core/package-root.ts';
+import type { Config } from '../../config-schema.ts';
+import { isFailure } from '../../core/errors.ts';
+import { packageRoot } from '../../core/package-root.ts';
 
 /** What one check found. `advice` says what to do about a warning or failure. */
 export interface Finding {
@@ -126,7 +126,7 @@ export async function checkDataFolder(config: Config): Promise<Finding> {
   const check = 'data folder';
   if (!existsSync(config.data_dir)) return { check, status: 'ok', detail: `${config.data_dir} will be made` };
   try {
-    const { inspectData } = await import('../services.ts');
+    const { inspectData } = await import('../../services.ts');
     const found = await inspectData(config);
     if (found === undefined) return { check, status: 'ok', detail: `${config.data_dir} is empty` };
     const more = found.isOld ? ', of an older format: the next start brings them up to date' : '';

@@ -1,13 +1,13 @@
 import { SingleBar } from 'cli-progress';
 import { Command, Option } from 'commander';
-import { wholeNumber } from './arguments.ts';
-import { EXIT } from './exit-codes.ts';
+import { wholeNumber } from '../arguments.ts';
+import { EXIT } from '../exit-codes.ts';
+import { note, print, printJson } from '../output.ts';
+import { configOf, isJson, withSettings } from '../settings.ts';
+import { withService } from '../with-service.ts';
 import { openIndexProgress } from './index-progress.ts';
 import { type ItemSource, openItemSource, type SourceFormat } from './item-source.ts';
-import { note, print, printJson } from './output.ts';
-import { configOf, isJson, withSettings } from './settings.ts';
 import { type IndexCounts, uploadItems } from './upload-items.ts';
-import { withService } from './with-service.ts';
 
 interface IndexFlags {
   readonly url?: string;

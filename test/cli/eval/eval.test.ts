@@ -6,10 +6,10 @@ import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { type TestContext, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
-import { packageRoot } from '../../src/core/package-root.ts';
-import { FIXTURES } from '../eval/fixtures.ts';
+import { packageRoot } from '../../../src/core/package-root.ts';
+import { FIXTURES } from '../../eval/fixtures.ts';
 
-const CLI = fileURLToPath(new URL('../../src/cli.js', import.meta.url));
+const CLI = fileURLToPath(new URL('../../../src/cli.js', import.meta.url));
 const SAMPLES = join(packageRoot, 'index', 'samples');
 const PREDICTIONS = join(FIXTURES, 'predictions.tsv');
 

@@ -1,9 +1,9 @@
-import { describeProblem } from '../eval/judgements/row-problems.ts';
-import type { FiguresReport } from '../eval/report/figures-report.ts';
-import { figuresPage, type ScoredLabels } from '../eval/report/html/figures-page.ts';
+import { describeProblem } from '../../eval/judgements/row-problems.ts';
+import type { FiguresReport } from '../../eval/report/figures-report.ts';
+import { figuresPage, type ScoredLabels } from '../../eval/report/html/figures-page.ts';
+import { note, print, printJson } from '../output.ts';
 import type { EvaluationFlags } from './eval-options.ts';
 import { applyGate, estimatesJson, estimatesTable, gateJson, printGate, writeReport } from './eval-output.ts';
-import { note, print, printJson } from './output.ts';
 
 /** Shows a report of figures, writes it where `--report` says, and holds it against `--gate`. */
 export async function tellFigures(

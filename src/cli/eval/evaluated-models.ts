@@ -1,19 +1,19 @@
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import type { Command } from 'commander';
-import type { Config } from '../config-schema.ts';
-import { failure, isFailure } from '../core/errors.ts';
-import type { Thumbnail } from '../core/types.ts';
-import { openFetchedPictures } from '../eval/pictures/fetched.ts';
-import { openPictureFolder } from '../eval/pictures/folder.ts';
-import type { PictureSource } from '../eval/pictures/picture-source.ts';
-import { MAX_THUMBNAIL_BYTES, type Thumbnails } from '../eval/report/html/covers.ts';
-import type { EvaluatedModel } from '../eval/scoring/evaluated-model.ts';
-import { openScoreCache } from '../eval/scoring/score-cache.ts';
-import type { CachedModel } from '../eval/scoring/score-judgements.ts';
-import { createImageFetcher } from '../indexing/fetch-image.ts';
-import type { FusionWeights } from '../ranking/fuse.ts';
-import type { ExactFeatures, OfflineModel } from '../services.ts';
+import type { Config } from '../../config-schema.ts';
+import { failure, isFailure } from '../../core/errors.ts';
+import type { Thumbnail } from '../../core/types.ts';
+import { openFetchedPictures } from '../../eval/pictures/fetched.ts';
+import { openPictureFolder } from '../../eval/pictures/folder.ts';
+import type { PictureSource } from '../../eval/pictures/picture-source.ts';
+import { MAX_THUMBNAIL_BYTES, type Thumbnails } from '../../eval/report/html/covers.ts';
+import type { EvaluatedModel } from '../../eval/scoring/evaluated-model.ts';
+import { openScoreCache } from '../../eval/scoring/score-cache.ts';
+import type { CachedModel } from '../../eval/scoring/score-judgements.ts';
+import { createImageFetcher } from '../../indexing/fetch-image.ts';
+import type { FusionWeights } from '../../ranking/fuse.ts';
+import type { ExactFeatures, OfflineModel } from '../../services.ts';
 
 /** Where pictures come from, and where what was made of them is kept. */
 export interface PictureFlags {
@@ -40,7 +40,7 @@ export function withPictureOptions(command: Command): Command {
 }
 
 export async function openModels(config: Config, flags: PictureFlags): Promise<EvaluatedModels> {
-  const { openOfflineModel } = await import('../services.ts');
+  const { openOfflineModel } = await import('../../services.ts');
   const open = (folder: string): Promise<OfflineModel> =>
     openOfflineModel(folder, { maxPixels: config.limits.image_max_pixels });
   const recall = await open(config.model);
@@ -89,7 +89,7 @@ export async function makeThumbnails(
   pictures: PictureSource,
   config: Config,
 ): Promise<Thumbnails> {
-  const { makeThumbnail } = await import('../services.ts');
+  const { makeThumbnail } = await import('../../services.ts');
   const thumbnails = new Map<string, Thumbnail>();
   let bytes = 0;
   for (const cover of covers) {

@@ -1,14 +1,14 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { failure } from '../core/errors.ts';
-import { checkGate, type GateCheck, type Measured, readBaseline } from '../eval/gate.ts';
-import { formatFigure, formatInterval } from '../eval/report/html/format.ts';
-import { reportJson } from '../eval/report/json.ts';
-import type { Interval } from '../eval/statistics/bootstrap.ts';
+import { failure } from '../../core/errors.ts';
+import { checkGate, type GateCheck, type Measured, readBaseline } from '../../eval/gate.ts';
+import { formatFigure, formatInterval } from '../../eval/report/html/format.ts';
+import { reportJson } from '../../eval/report/json.ts';
+import type { Interval } from '../../eval/statistics/bootstrap.ts';
+import { EXIT } from '../exit-codes.ts';
+import { readInput } from '../input-files.ts';
+import { formatTable, note, print } from '../output.ts';
 import type { EvaluationFlags } from './eval-options.ts';
-import { EXIT } from './exit-codes.ts';
-import { readInput } from './input-files.ts';
-import { formatTable, note, print } from './output.ts';
 
 interface NamedEstimate {
   readonly name: string;

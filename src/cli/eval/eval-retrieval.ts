@@ -1,8 +1,8 @@
 import { basename } from 'node:path';
 import { Command } from 'commander';
-import type { Config } from '../config-schema.ts';
-import { failure } from '../core/errors.ts';
-import { type Captions, readCaptions, selectImages } from '../eval/judgements/captions.ts';
+import type { Config } from '../../config-schema.ts';
+import { failure } from '../../core/errors.ts';
+import { type Captions, readCaptions, selectImages } from '../../eval/judgements/captions.ts';
 import {
   meanFigures,
   type RetrievalEstimate,
@@ -10,19 +10,19 @@ import {
   retrievalEstimates,
   retrievalFigures,
   retrievalRanks,
-} from '../eval/metrics/retrieval.ts';
-import { figuresReport } from '../eval/report/figures-report.ts';
-import type { Configuration } from '../eval/report/ranking-report.ts';
-import { rankCaptions, scoreCaptions } from '../eval/scoring/score-captions.ts';
-import { signalsOf, weigh } from '../ranking/fuse.ts';
-import { wholeNumber } from './arguments.ts';
+} from '../../eval/metrics/retrieval.ts';
+import { figuresReport } from '../../eval/report/figures-report.ts';
+import type { Configuration } from '../../eval/report/ranking-report.ts';
+import { rankCaptions, scoreCaptions } from '../../eval/scoring/score-captions.ts';
+import { signalsOf, weigh } from '../../ranking/fuse.ts';
+import { wholeNumber } from '../arguments.ts';
+import { readInput } from '../input-files.ts';
+import { parseNpy } from '../npy.ts';
+import { note } from '../output.ts';
+import { configOf, isJson, withSettings } from '../settings.ts';
 import { tellFigures } from './eval-figures.ts';
 import { type EvaluationFlags, resamplingOf, withEvaluationOptions } from './eval-options.ts';
 import { openModels, openPictures, type PictureFlags, progress, withPictureOptions } from './evaluated-models.ts';
-import { readInput } from './input-files.ts';
-import { parseNpy } from './npy.ts';
-import { note } from './output.ts';
-import { configOf, isJson, withSettings } from './settings.ts';
 
 interface RetrievalFlags extends EvaluationFlags, PictureFlags {
   readonly data: string;

@@ -1,6 +1,6 @@
-import { failure } from '../core/errors.ts';
-import type { IndexedScore, ScoreIndexedPairs } from '../eval/scoring/score-indexed.ts';
-import type { ServiceClient } from './service-client.ts';
+import { failure } from '../../core/errors.ts';
+import type { IndexedScore, ScoreIndexedPairs } from '../../eval/scoring/score-indexed.ts';
+import type { ServiceClient } from '../service-client.ts';
 
 interface ScoreAnswer {
   readonly pairs: readonly (

@@ -1,23 +1,13 @@
 import type { Checkpoint } from '../checkpoint/checkpoint.ts';
+import type { Architecture } from './architecture.ts';
 import type { BundlePlan, PlanOptions } from './bundle-plan.ts';
-import { type CanonicalWeights, canonicalWeights } from './canonical-names.ts';
+import { canonicalWeights } from './canonical-names.ts';
 import { planR2d2 } from './r2d2.ts';
 import { R2D2_MARKS } from './r2d2-sizes.ts';
 import { planUniclip } from './uniclip.ts';
 import { uniclipViews } from './uniclip-names.ts';
 import { UNICLIP_MARKS } from './uniclip-sizes.ts';
 import { unrecognised } from './unrecognised.ts';
-
-/** A family of models that checkpoints are converted from. */
-export interface Architecture {
-  /** As messages name them. */
-  readonly models: readonly string[];
-  /** The checkpoint's tensors under the names that the rest of the family's code knows. */
-  weights(checkpoint: Checkpoint): CanonicalWeights;
-  /** Canonical names of tensors that all of them have to be there to recognise it. */
-  readonly marks: readonly string[];
-  plan(weights: CanonicalWeights, options: PlanOptions): BundlePlan;
-}
 
 const ARCHITECTURES = {
   uniclip: {

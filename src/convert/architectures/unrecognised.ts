@@ -1,7 +1,7 @@
 import { failure } from '../../core/errors.ts';
 import type { Checkpoint } from '../checkpoint/checkpoint.ts';
 import { stripPrefixes } from '../checkpoint/state-dict.ts';
-import type { Architecture } from './plan-bundle.ts';
+import type { Architecture } from './architecture.ts';
 
 /** Roots of names that a message lists. */
 const MAX_ROOTS = 24;

@@ -15,9 +15,9 @@ from torch.nn.functional import normalize
 
 from coverrank_training.data.batch import MEAN, STD
 from coverrank_training.data.tokenizer import Tokenizer
-from coverrank_training.models.checkpoint import load_model, read_weights, save_model
+from coverrank_training.models.checkpoint import load_model, read_weights, save_model, uniclip_sizes
 from coverrank_training.models.r2d2 import R2d2, R2d2Sizes
-from coverrank_training.models.uniclip import Uniclip
+from coverrank_training.models.uniclip import Uniclip, UniclipSizes
 
 from .conftest import CHARACTERS
 
@@ -63,6 +63,22 @@ def test_uniclip_gives_the_numbers_of_the_reference(tmp_path: Path):
     assert sum(whole) > 10
     difference = np.abs(semantic.numpy() - expected["ocr_semantic_context20"])[:, whole]
     assert difference.max() < 1e-5
+
+
+def test_heads_of_vit_h_are_80_wide_and_all_others_64():
+    def sizes(width: int) -> UniclipSizes:
+        shapes = {
+            "visual.class_embedding": (width,),
+            "visual.conv1.weight": (width, 3, 14, 14),
+            "visual.positional_embedding": (257, width),
+            "bert.embeddings.word_embeddings.weight": (10, 64),
+            "bert.embeddings.position_embeddings.weight": (12, 64),
+            "bert.encoder.layer.0.intermediate.dense.weight": (128, 64),
+            "text_projection": (64, 32),
+        }
+        return uniclip_sizes({name: torch.empty(shape, device="meta") for name, shape in shapes.items()})
+
+    assert [(width, sizes(width).vision_heads) for width in (768, 1024, 1280)] == [(768, 12), (1024, 16), (1280, 16)]
 
 
 def test_r2d2_gives_the_numbers_of_the_reference(tmp_path: Path):

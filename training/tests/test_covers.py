@@ -16,6 +16,7 @@ from coverrank_training.covers.filler import Filler
 from coverrank_training.covers.fonts import Fonts
 from coverrank_training.covers.phrases import QUERIES, TITLES
 from coverrank_training.covers.titles import _chinese_lines, _english_lines
+from coverrank_training.data import synthetic
 from coverrank_training.data.synthetic import SyntheticData, character_map, region_maps
 from coverrank_training.evaluate.fusion import Candidates, find_candidates, fit_weights, gain
 from coverrank_training.evaluate.gates import make_exam, mean_figure, sit_exam
@@ -175,6 +176,17 @@ def test_a_step_can_be_made_again_and_covers_come_up_as_often_as_asked(composer:
     has_text = torch.cat([data.at(step).has_text for step in range(10)])
     assert (labels[has_text][:, 0] == 1).all()
     assert (labels[~has_text] == -1).all()
+
+
+def test_a_run_that_goes_on_sees_what_a_straight_one_does_while_covers_get_harder(composer: Composer, tokenizer, monkeypatch):
+    monkeypatch.setattr(synthetic, "ALL_HARD_AFTER", 400)
+
+    def make():
+        return SyntheticData(composer, tokenizer, side=32, patch=16, length=6, pair_length=6, pairs=4, batch=2, seed=2, reuse=2)
+
+    straight = make()
+    seen = [straight.at(step).pictures for step in range(60)]
+    assert all(torch.equal(make().at(step).pictures, seen[step]) for step in range(30, 60, 5))
 
 
 def test_a_teacher_tells_patches_apart_and_the_exam_gives_all_figures(composer: Composer, tokenizer, model):

@@ -96,7 +96,9 @@ class SyntheticData:
         if number not in self._drawn:
             self._drawn = {known: batch for known, batch in self._drawn.items() if known // BLOCK == block}
             share = self.batch // processes
-            ease = max(HARDEST, 0.9 - (self.covers_before + step * self.batch) / ALL_HARD_AFTER)
+            # By block and not by step, as a run that goes on draws a batch at another of its turns.
+            seen = self.covers_before + block * BLOCK * self.reuse * self.batch
+            ease = max(HARDEST, 0.9 - seen / ALL_HARD_AFTER)
             self._drawn[number] = self._batch([number * self.batch + rank * share + i for i in range(share)], ease)
         drawn = self._drawn[number]
         return drawn if self.reuse == 1 else replace(drawn, pictures=_in_other_light(drawn.pictures, step * 64 + rank))

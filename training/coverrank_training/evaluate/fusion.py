@@ -45,7 +45,7 @@ def find_candidates(model: Uniclip, collection: Collection, tokenizer: Tokenizer
     embeddings, tokens = embed_images(model, [cover.pixels for cover in collection.covers])
     presence = model.presence(tokens).softmax(-1)[:, 1]
     asked = np.array([concept for concept, _ in collection.queries])
-    ids = torch.tensor([tokenizer.encode(query, length) for _, query in collection.queries])
+    ids = torch.tensor([tokenizer.encode(query, length) for _, query in collection.queries], device=tokens.device)
     text, states = model.words(ids)
     near = (normalize(text, dim=-1) @ embeddings.T).topk(min(depth, len(collection.covers)), dim=1)
     found = [near.values]
@@ -61,8 +61,8 @@ def find_candidates(model: Uniclip, collection: Collection, tokenizer: Tokenizer
         names.append("itm")
     grades = np.array([[cover.grade(concept) for cover in collection.covers] for concept in asked])
     ideal = _dcg(-np.sort(-grades, axis=1)[:, :CUT])
-    seen = np.take_along_axis(grades, near.indices.numpy(), 1)
-    return Candidates(tuple(names), torch.stack(found, -1).numpy(), seen, ideal, asked)
+    seen = np.take_along_axis(grades, near.indices.cpu().numpy(), 1)
+    return Candidates(tuple(names), torch.stack(found, -1).cpu().numpy(), seen, ideal, asked)
 
 
 def _shared(text: Tensor, covers: Tensor) -> Tensor:

@@ -75,8 +75,8 @@ def make_exam(composer: Composer, split: str, seed: int = 5, side: int = 112) ->
 def sit_exam(model: Uniclip, exam: Exam, tokenizer: Tokenizer, length: int, unlike: np.ndarray | None = None) -> dict[str, Figure]:
     """`unlike` [gallery]: which covers' art resembles no training art."""
     embeddings, tokens = embed_images(model, [cover.pixels for cover in exam.gallery])
-    texts = torch.tensor([tokenizer.encode(query, length) for _, query in exam.queries])
-    similarity = normalize(model.text(texts).float(), dim=-1) @ embeddings.T
+    texts = torch.tensor([tokenizer.encode(query, length) for _, query in exam.queries], device=embeddings.device)
+    similarity = (normalize(model.text(texts).float(), dim=-1) @ embeddings.T).cpu()
     asked = torch.tensor([concept for concept, _ in exam.queries])
     ranks = (similarity > similarity.gather(1, asked[:, None])).sum(1).numpy()
     figures = {"R@1": mean_figure(ranks < 1), "R@10": mean_figure(ranks < 10)}
@@ -85,7 +85,7 @@ def sit_exam(model: Uniclip, exam: Exam, tokenizer: Tokenizer, length: int, unli
         figures["R@10 art unlike training"] = mean_figure(ranks[far] < 10)
     if model.sizes.presence_layers:
         drawn = torch.tensor([cover.titled >= 0 for cover in exam.gallery])
-        figures["presence"] = mean_figure((model.presence(tokens).argmax(-1).bool() == drawn).numpy())
+        figures["presence"] = mean_figure((model.presence(tokens).argmax(-1).bool().cpu() == drawn).numpy())
     if model.sizes.semantic_layers:
         figures |= _reading(model, exam, tokenizer, length)
     return figures
@@ -93,8 +93,9 @@ def sit_exam(model: Uniclip, exam: Exam, tokenizer: Tokenizer, length: int, unli
 
 def _reading(model: Uniclip, exam: Exam, tokenizer: Tokenizer, length: int) -> dict[str, Figure]:
     _, tokens = embed_images(model, [cover.pixels for cover, *_ in exam.misleading])
-    ids = torch.tensor([[tokenizer.encode(q, length) for q in (title, shown)] for _, title, shown in exam.misleading])
-    said = torch.cat([model.semantic(t, i).argmax(-1) for t, i in zip(tokens.split(100), ids.split(100), strict=True)]).numpy()
+    questions = [[tokenizer.encode(q, length) for q in (title, shown)] for _, title, shown in exam.misleading]
+    pairs = zip(tokens.split(100), torch.tensor(questions, device=tokens.device).split(100), strict=True)
+    said = torch.cat([model.semantic(t, i).argmax(-1) for t, i in pairs]).cpu().numpy()
     right = np.stack([said[:, 0] == 1, said[:, 1] == 0], 1)
     chinese = np.array([not (cover.title or "").isascii() for cover, *_ in exam.misleading])
     return {
@@ -107,9 +108,10 @@ def _reading(model: Uniclip, exam: Exam, tokenizer: Tokenizer, length: int) -> d
 
 
 def embed_images(model: Uniclip, pictures: Sequence[np.ndarray]) -> tuple[Tensor, Tensor]:
-    """Normalised embeddings and tokens, in fp32."""
+    """Normalised embeddings and tokens, in fp32, where the model is."""
+    device = model.logit_scale.device
     results = []
     for start in range(0, len(pictures), 100):
         pixels = torch.from_numpy(np.stack(pictures[start : start + 100])).permute(0, 3, 1, 2).float() / 255
-        results.append(model.image((pixels - MEAN) / STD))
+        results.append(model.image(((pixels - MEAN) / STD).to(device)))
     return normalize(torch.cat([e for e, _ in results]), dim=-1), torch.cat([t for _, t in results])

@@ -13,6 +13,9 @@ from .uniclip import Uniclip, UniclipSizes
 Weights = dict[str, Tensor]
 
 _UNREAD = re.compile(r"position_ids$|\.pooler\.|post_layernorm|joint_layer\.embeddings|attn_mask$|num_batches_tracked$")
+HEAD_WIDTH = 64
+_VISION_HEAD_WIDTHS = {1280: 80}
+"""by width: ViT-H/14 is the one published tower whose heads are not 64 wide; weights do not show it"""
 _FROM_RELEASED = (("ocr_exist", "ocr_presence"), ("ocr_content", "ocr_semantic"))
 
 
@@ -40,8 +43,11 @@ def _without_flash(name: str, tensor: Tensor) -> Weights:
     return {re.sub(r"\.Wqkv\.(weight|bias)$", r".in_proj_\1", name): tensor}
 
 
-def load_model(path: Path, head_width: int = 64) -> Uniclip | R2d2:
-    """A model of the sizes that the weights show; its parameters are exactly those of the file."""
+def load_model(path: Path, head_width: int | None = None) -> Uniclip | R2d2:
+    """A model of the sizes that the weights show; its parameters are exactly those of the file.
+
+    `head_width` is that of all attention; without it the published models' rule holds.
+    """
     weights = read_weights(path)
     is_r2d2 = "vision_proj.weight" in weights
     model = R2d2(_r2d2_sizes(weights, head_width)) if is_r2d2 else Uniclip(uniclip_sizes(weights, head_width))
@@ -49,7 +55,7 @@ def load_model(path: Path, head_width: int = 64) -> Uniclip | R2d2:
     return model
 
 
-def uniclip_sizes(weights: Mapping[str, Tensor], head_width: int = 64) -> UniclipSizes:
+def uniclip_sizes(weights: Mapping[str, Tensor], head_width: int | None = None) -> UniclipSizes:
     if "visual.class_embedding" not in weights:
         raise ValueError("only models with a ViT can be trained here; this one has no visual.class_embedding")
     width, _, patch, _ = weights["visual.conv1.weight"].shape
@@ -59,7 +65,7 @@ def uniclip_sizes(weights: Mapping[str, Tensor], head_width: int = 64) -> Unicli
         patch=patch,
         vision_width=width,
         vision_layers=_count(weights, r"visual\.transformer\.resblocks\.(\d+)\."),
-        vision_head_width=head_width,
+        vision_head_width=head_width or _VISION_HEAD_WIDTHS.get(width, HEAD_WIDTH),
         vocabulary=vocabulary,
         text_width=text_width,
         text_layers=_count(weights, r"bert\.encoder\.layer\.(\d+)\."),
@@ -72,7 +78,7 @@ def uniclip_sizes(weights: Mapping[str, Tensor], head_width: int = 64) -> Unicli
     )
 
 
-def _r2d2_sizes(weights: Mapping[str, Tensor], head_width: int) -> R2d2Sizes:
+def _r2d2_sizes(weights: Mapping[str, Tensor], head_width: int | None) -> R2d2Sizes:
     width, _, patch, _ = weights["visual_encoder.embeddings.patch_embedding.weight"].shape
     vocabulary, text_width = weights["text_encoder.embeddings.word_embeddings.weight"].shape
     return R2d2Sizes(
@@ -88,7 +94,8 @@ def _r2d2_sizes(weights: Mapping[str, Tensor], head_width: int) -> R2d2Sizes:
         positions=len(weights["text_encoder.embeddings.position_embeddings.weight"]),
         embedding=len(weights["vision_proj.weight"]),
         joint_layers=_count(weights, r"text_joint_layer\.encoder\.layer\.(\d+)\."),
-        head_width=head_width,
+        vision_head_width=head_width or _VISION_HEAD_WIDTHS.get(width, HEAD_WIDTH),
+        text_head_width=head_width or HEAD_WIDTH,
     )
 
 

@@ -23,7 +23,8 @@ class R2d2Sizes:
     positions: int
     embedding: int
     joint_layers: int
-    head_width: int = 64
+    vision_head_width: int = 64
+    text_head_width: int = 64
 
 
 class _SelfAttention(nn.Module):
@@ -89,7 +90,7 @@ class _VisionEncoder(nn.Module):
         width = sizes.vision_width
         self.embeddings = _VisionEmbeddings(width, sizes.patch, sizes.image_side // sizes.patch)
         self.pre_layrnorm = nn.LayerNorm(width)  # the spelling of the checkpoints
-        self.encoder = _VisionLayers(sizes.vision_layers, width, width // sizes.head_width, sizes.vision_inner)
+        self.encoder = _VisionLayers(sizes.vision_layers, width, width // sizes.vision_head_width, sizes.vision_inner)
 
     def forward(self, pixels: Tensor) -> Tensor:
         x = self.pre_layrnorm(self.embeddings(pixels))
@@ -102,7 +103,7 @@ class _Joint(nn.Module):
     def __init__(self, layers: int, sizes: R2d2Sizes, memory_width: int):
         super().__init__()
         width = sizes.text_width
-        self.encoder = Layers(layers, width, width // sizes.head_width, sizes.text_inner, memory_width)
+        self.encoder = Layers(layers, width, width // sizes.text_head_width, sizes.text_inner, memory_width)
 
     def forward(self, x: Tensor, mask: Tensor | None, memory: Tensor, memory_mask: Tensor | None) -> Tensor:
         return self.encoder(x, mask, memory, memory_mask)
@@ -114,7 +115,9 @@ class R2d2(nn.Module):
         self.sizes = sizes
         width = sizes.text_width
         self.visual_encoder = _VisionEncoder(sizes)
-        self.text_encoder = Bert(sizes.vocabulary, width, sizes.text_layers, width // sizes.head_width, sizes.positions, sizes.text_inner)
+        self.text_encoder = Bert(
+            sizes.vocabulary, width, sizes.text_layers, width // sizes.text_head_width, sizes.positions, sizes.text_inner
+        )
         self.vision_proj = nn.Linear(sizes.vision_width, sizes.embedding)
         self.text_proj = nn.Linear(width, sizes.embedding)
         self.temp = nn.Parameter(torch.tensor(0.07))

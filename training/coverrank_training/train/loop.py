@@ -89,11 +89,12 @@ class Run:
                 means = {name: total / steps for name, total in sums.items()}
                 self.journal.write("train", self.step, {**means, "rate": self.optimizers.factor(self.step - 1), "per_second": speed})
                 sums, since, began = {}, self.step, time.monotonic()
+            # First, so that an evaluation that fails costs no step.
+            if self.step % self.recipe.save_every == 0 or self.step == last:
+                self.save()
             if self.evaluate is not None and (self.step % self.recipe.evaluate_every == 0 or self.step == last):
                 self._evaluate()
                 began = time.monotonic()
-            if self.step % self.recipe.save_every == 0 or self.step == last:
-                self.save()
 
     def _batches(self, last: int) -> Iterator[Batch]:
         steps = _Steps(self.data, self.step, last, self.rank, self.processes)

@@ -3,6 +3,7 @@ import { type ComparisonRun, createComparisonRun } from './compare/comparison-ru
 import { type Adding, createAdding } from './covers/adding.ts';
 import { createExplanation, type Explanation } from './explain/explanation.ts';
 import { createJudging, type Judging } from './judge/judging.ts';
+import { createQuerySet, type QuerySet } from './ranking/query-set.ts';
 import { FIRST_SETTINGS } from './ranking/rank-settings.ts';
 import { createRankedQuery, type RankedQuery } from './ranking/ranked-query.ts';
 import type { ServiceClient } from './service/client.ts';
@@ -14,6 +15,7 @@ export interface ViewStates {
   readonly sides: readonly [RankedQuery, RankedQuery];
   readonly comparison: ComparisonRun;
   readonly judging: Judging;
+  readonly querySets: { readonly comparison: QuerySet; readonly judging: QuerySet };
   readonly explanation: Explanation;
   readonly adding: Adding;
 }
@@ -28,6 +30,7 @@ export function createViewStates(client: ServiceClient, settings: Signal<Setting
     sides: [createSide(), createSide()],
     comparison: createComparisonRun(client),
     judging: createJudging(client),
+    querySets: { comparison: createQuerySet(), judging: createQuerySet() },
     explanation: createExplanation(client, settings),
     adding: createAdding(client, () => settings.value?.limits.image_bytes ?? Number.POSITIVE_INFINITY),
   };

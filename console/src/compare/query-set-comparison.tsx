@@ -1,11 +1,10 @@
-import { type Signal, useSignal } from '@preact/signals';
+import type { Signal } from '@preact/signals';
 import { useConsole } from '../console-context.ts';
 import { Failure } from '../elements/notice.tsx';
 import { Progress } from '../elements/progress.tsx';
 import { QuerySetField } from '../elements/query-set-field.tsx';
 import { Scrolling } from '../elements/scrolling.tsx';
 import { t } from '../language/language.ts';
-import { parseQuerySet } from '../ranking/query-set.ts';
 import type { RankSettings } from '../ranking/rank-settings.ts';
 import { AgreementFigures, formatAgreement } from './agreement-figures.tsx';
 import { DEPTH, meanAgreement } from './agreement-of.ts';
@@ -21,14 +20,13 @@ interface QuerySetComparisonProps {
 const ROWS = 50;
 
 export function QuerySetComparison({ settingsA, settingsB, onChoose }: QuerySetComparisonProps) {
-  const run = useConsole().states.comparison;
-  const text = useSignal('');
-  const queries = parseQuerySet(text.value);
+  const { comparison: run, querySets } = useConsole().states;
+  const queries = querySets.comparison.queries.value;
   return (
     <section class="panel" aria-labelledby="set-title">
       <h2 id="set-title">{t('compare.set')}</h2>
       <p class="quiet">{t('compare.setIntro')}</p>
-      <QuerySetField text={text.value} onChange={(given) => (text.value = given)} />
+      <QuerySetField set={querySets.comparison} />
       <div class="row">
         {run.isRunning.value ? (
           <button type="button" class="button" onClick={run.stop}>

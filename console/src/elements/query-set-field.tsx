@@ -1,16 +1,11 @@
 import { useId } from 'preact/hooks';
 import { t } from '../language/language.ts';
-import { parseQuerySet } from '../ranking/query-set.ts';
-
-interface QuerySetFieldProps {
-  readonly text: string;
-  readonly onChange: (text: string) => void;
-}
+import type { QuerySet } from '../ranking/query-set.ts';
 
 const TEXTS = '.txt,.tsv,.csv,.ndjson,.jsonl,text/plain,text/tab-separated-values';
 
 /** A query set, pasted or read from a file. */
-export function QuerySetField({ text, onChange }: QuerySetFieldProps) {
+export function QuerySetField({ set }: { readonly set: QuerySet }) {
   const id = useId();
   const fileId = useId();
   return (
@@ -19,13 +14,13 @@ export function QuerySetField({ text, onChange }: QuerySetFieldProps) {
       <textarea
         id={id}
         rows={5}
-        value={text}
+        value={set.text.value}
         placeholder={t('querySet.placeholder')}
         spellcheck={false}
-        onInput={({ currentTarget }) => onChange(currentTarget.value)}
+        onInput={({ currentTarget }) => set.type(currentTarget.value)}
       />
       <div class="row">
-        <span class="quiet small">{t('querySet.count', { count: parseQuerySet(text).length })}</span>
+        <span class="quiet small">{t('querySet.count', { count: set.queries.value.length })}</span>
         <span class="file-button">
           <input
             id={fileId}
@@ -33,7 +28,7 @@ export function QuerySetField({ text, onChange }: QuerySetFieldProps) {
             accept={TEXTS}
             onChange={async ({ currentTarget }) => {
               const [file] = currentTarget.files ?? [];
-              if (file !== undefined) onChange(await file.text());
+              if (file !== undefined) set.type(await file.text());
               currentTarget.value = '';
             }}
           />

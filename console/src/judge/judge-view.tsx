@@ -4,7 +4,7 @@ import { Failure } from '../elements/notice.tsx';
 import { NumberField } from '../elements/number-field.tsx';
 import { QuerySetField } from '../elements/query-set-field.tsx';
 import { t } from '../language/language.ts';
-import { parseQuerySet } from '../ranking/query-set.ts';
+import type { QuerySet } from '../ranking/query-set.ts';
 import { allGrades } from '../service/judgements.ts';
 import { ServiceError } from '../service/service-error.ts';
 import { GradingDesk } from './grading-desk.tsx';
@@ -13,12 +13,16 @@ import type { Judging } from './judging.ts';
 
 /** Grading covers of a query set, and the files that judgements come and go in. */
 export function JudgeView() {
-  const { judging } = useConsole().states;
+  const { judging, querySets } = useConsole().states;
   return (
     <div class="view">
       <h1>{t('judge.title')}</h1>
       <p class="lead">{t('judge.intro')}</p>
-      {judging.queries.value.length === 0 ? <JudgeStart judging={judging} /> : <GradingDesk judging={judging} />}
+      {judging.queries.value.length === 0 ? (
+        <JudgeStart judging={judging} set={querySets.judging} />
+      ) : (
+        <GradingDesk judging={judging} />
+      )}
       <JudgementFiles written={judging.written.value} />
     </div>
   );
@@ -27,15 +31,14 @@ export function JudgeView() {
 const FIRST_DEPTH = 20;
 const MAX_DEPTH = 200;
 
-function JudgeStart({ judging }: { readonly judging: Judging }) {
+function JudgeStart({ judging, set }: { readonly judging: Judging; readonly set: QuerySet }) {
   const { client } = useConsole();
-  const text = useSignal('');
   const depth = useSignal(FIRST_DEPTH);
   const error = useSignal<ServiceError | undefined>(undefined);
-  const queries = parseQuerySet(text.value);
+  const queries = set.queries.value;
   const takeJudged = async (): Promise<void> => {
     try {
-      text.value = [...(await allGrades(client)).keys()].join('\n');
+      set.take([...(await allGrades(client)).keys()]);
       error.value = undefined;
     } catch (caught) {
       if (!(caught instanceof ServiceError)) throw caught;
@@ -45,7 +48,7 @@ function JudgeStart({ judging }: { readonly judging: Judging }) {
   return (
     <section class="panel" aria-labelledby="judge-start">
       <h2 id="judge-start">{t('judge.emptyTitle')}</h2>
-      <QuerySetField text={text.value} onChange={(given) => (text.value = given)} />
+      <QuerySetField set={set} />
       {error.value === undefined ? null : <Failure error={error.value} />}
       <div class="row row-bottom">
         <NumberField

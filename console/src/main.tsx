@@ -22,7 +22,8 @@ const health = watchHealth();
 const thumbnails = createThumbnails(client);
 const settings = signal<Settings | undefined>(undefined);
 const states = createViewStates(client, settings);
-const announced = signal('');
+/** Numbered, so that the same words are said again when they come again. */
+const announced = signal({ number: 0, message: '' });
 
 effect(() => {
   // Another key may see what the one before could not.
@@ -39,18 +40,22 @@ effect(() => {
   );
 });
 
+function announce(message: string): void {
+  announced.value = { number: announced.peek().number + 1, message };
+}
+
+/** Each announcement is an element of its own: text that is replaced by the same text is not read out. */
 function Announcer() {
+  const { number, message } = announced.value;
   return (
     <div class="unseen" aria-live="polite">
-      {announced.value}
+      <span key={number}>{message}</span>
     </div>
   );
 }
 
 render(
-  <ConsoleContext.Provider
-    value={{ client, keys, health, thumbnails, settings, states, announce: (message) => (announced.value = message) }}
-  >
+  <ConsoleContext.Provider value={{ client, keys, health, thumbnails, settings, states, announce }}>
     <App />
     <Announcer />
   </ConsoleContext.Provider>,

@@ -149,7 +149,11 @@ test('two settings stand side by side, with what moved and how much they agree',
   await page.getByText('Both give the same order.').waitFor();
   const b = page.locator('.side-B');
   await b.getByLabel('Weights of my own').check();
-  await b.getByLabel('cosine').fill('-1');
+  const weight = b.getByLabel('cosine');
+  await weight.selectText();
+  await weight.pressSequentially('0.5');
+  assert.equal(await weight.inputValue(), '0.5');
+  await weight.fill('-1');
   await page.locator('.link-up, .link-down, .moved-row.is-alone').first().waitFor();
   const figure = page.locator('.figures').first();
   await figure.locator('dd').first().filter({ hasNotText: '1.000' }).waitFor();
@@ -166,9 +170,25 @@ test('two settings stand side by side, with what moved and how much they agree',
 test('covers are graded by keys, taken back, and kept by the service', { skip }, async (t) => {
   const page = await open(t, 'judge');
   await page.getByRole('textbox', { name: 'Queries' }).fill('moose\ncake');
-  await page.getByLabel('Covers per query').fill('3');
+  const depth = page.getByLabel('Covers per query');
+  await depth.fill('');
+  assert.equal(await depth.inputValue(), '', 'nothing is put in while someone types');
+  await depth.blur();
+  assert.equal(await depth.inputValue(), '20');
+  await depth.fill('');
+  await depth.pressSequentially('3');
+  let asked = 0;
+  await page.route('**/covers/*/image', (route) => (asked++ === 0 ? route.continue() : undefined));
   await page.getByRole('button', { name: 'Start (2)' }).click();
-  await page.locator('.desk-cover').waitFor();
+  await page.locator('.desk-cover img').waitFor();
+  await page.keyboard.press('ArrowRight');
+  await page.getByText('Cover 2 of 3', { exact: false }).first().waitFor();
+  assert.equal(
+    await page.locator('.desk-cover img').count(),
+    0,
+    "its own picture has not come, the first cover's is gone",
+  );
+  await page.keyboard.press('ArrowLeft');
   for (const key of ['2', '0', '1']) await page.keyboard.press(key);
   await page.getByText('Every cover of this query has a grade.').waitFor();
   await page.getByText('Judgements kept: 3. Queries judged: 1.').waitFor();

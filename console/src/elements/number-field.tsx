@@ -1,4 +1,5 @@
 import { useId } from 'preact/hooks';
+import { NumberInput } from './number-input.tsx';
 
 interface NumberFieldProps {
   readonly label: string;
@@ -6,31 +7,17 @@ interface NumberFieldProps {
   readonly value: number | undefined;
   readonly min: number;
   readonly max: number;
-  readonly step?: number;
   readonly placeholder?: string;
   readonly onChange: (value: number | undefined) => void;
 }
 
-/** A number that may be left out. What is out of bounds is marked, and not passed on. */
-export function NumberField({ label, value, min, max, step = 1, placeholder, onChange }: NumberFieldProps) {
+/** A whole number that may be left out. What is out of bounds is marked, and not passed on. */
+export function NumberField({ label, ...input }: NumberFieldProps) {
   const id = useId();
   return (
     <div class="field">
       <label for={id}>{label}</label>
-      <input
-        id={id}
-        type="number"
-        inputMode="decimal"
-        min={min}
-        max={max}
-        step={step}
-        value={value ?? ''}
-        placeholder={placeholder}
-        onInput={({ currentTarget }) => {
-          if (currentTarget.value === '') onChange(undefined);
-          else if (currentTarget.validity.valid) onChange(currentTarget.valueAsNumber);
-        }}
-      />
+      <NumberInput id={id} step={1} {...input} />
     </div>
   );
 }

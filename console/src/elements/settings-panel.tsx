@@ -5,6 +5,7 @@ import { t } from '../language/language.ts';
 import { effectiveDepths, FIRST_SETTINGS, type RankSettings } from '../ranking/rank-settings.ts';
 import type { Settings, Weights } from '../service/types.ts';
 import { NumberField } from './number-field.tsx';
+import { NumberInput } from './number-input.tsx';
 import { signalClass } from './signal-colour.ts';
 
 interface SettingsPanelProps {
@@ -99,6 +100,7 @@ interface WeightFieldsProps {
 const MAX_WEIGHT = 1_000_000;
 
 function WeightFields({ offered, weights, onChange }: WeightFieldsProps) {
+  const id = useId();
   const shown = weights ?? offered.weights;
   return (
     <fieldset class="weights">
@@ -113,20 +115,17 @@ function WeightFields({ offered, weights, onChange }: WeightFieldsProps) {
       </label>
       <div class="weight-fields">
         {offered.signals.map((signal) => (
-          <label key={signal} class="weight">
+          <label key={signal} for={`${id}-${signal}`} class="weight">
             <span class={`dot ${signalClass(signal)}`} aria-hidden="true" />
             <span>{signal}</span>
-            <input
-              type="number"
-              step="0.1"
+            <NumberInput
+              id={`${id}-${signal}`}
+              value={shown[signal] ?? 0}
               min={-MAX_WEIGHT}
               max={MAX_WEIGHT}
-              value={shown[signal] ?? 0}
+              step={0.1}
               disabled={weights === undefined}
-              onInput={({ currentTarget }) => {
-                const { valueAsNumber } = currentTarget;
-                if (Number.isFinite(valueAsNumber)) onChange({ ...shown, [signal]: valueAsNumber });
-              }}
+              onChange={(weight) => onChange({ ...shown, [signal]: weight ?? offered.weights[signal] ?? 0 })}
             />
           </label>
         ))}

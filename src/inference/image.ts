@@ -4,7 +4,14 @@ import type { BundleManifest } from '../core/bundle-format.ts';
 import { failure, isFailure } from '../core/errors.ts';
 import type { Thumbnail } from '../core/types.ts';
 import type { RgbImage } from './model-thread.ts';
-import { multiplyBytes, resizeAlphaAsPillow, resizeNearestAsPillow } from './pillow-resize.ts';
+import {
+  clipGrey,
+  multiplyBytes,
+  resizeAlphaAsPillow,
+  resizeGreyAsPillow,
+  resizeInksAsPillow,
+  resizeNearestAsPillow,
+} from './pillow-resize.ts';
 
 /** The one importer of sharp: bytes of a picture to RGB pixels, and to the thumbnail that the service keeps. */
 
@@ -16,6 +23,12 @@ const TIMEOUT_SECONDS = 3;
 /** Of either side: resizing one side first takes as many times the model's own side in numbers, however few pixels there are. */
 const MAX_SIDE = 16_384;
 const FORMATS = 'JPEG, PNG and WebP';
+const PNG_SIGNATURE = [0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a] as const;
+/** Where a PNG's first chunk, the header, tells them. */
+const PNG_BIT_DEPTH_AT = 24;
+const PNG_COLOUR_TYPE_AT = 25;
+const PNG_GREY = 0;
+const PNG_RGB = 2;
 
 // Only the loaders below may touch foreign bytes; the rest of libvips' formats (SVG, PDF, ImageMagick, ...) stay shut.
 sharp.block({ operation: ['VipsForeignLoad'] });
@@ -45,6 +58,7 @@ export async function decodeImage(bytes: Uint8Array, options: DecodeOptions, sig
       const metadata = await readMetadata(bytes, options.maxPixels);
       if (metadata.space === 'cmyk') return decodeCmyk(bytes, options);
       if (options.decoding === 'viewer') return decodeAsViewer(bytes, options);
+      if (isDeepGrey(bytes)) return decodeDeepGrey(bytes, options);
       if (options.decoding === 'pillow_rgb') return toRgb(open(bytes, options.maxPixels, { ignoreIcc: true }));
       return decodeAsPillow(bytes, metadata, options);
     }),
@@ -88,9 +102,12 @@ async function readMetadata(bytes: Uint8Array, maxPixels: number): Promise<Metad
 function hasKnownSignature(bytes: Uint8Array): boolean {
   const text = (from: number, to: number): string => String.fromCharCode(...bytes.subarray(from, to));
   const isJpeg = bytes[0] === 0xff && bytes[1] === 0xd8 && bytes[2] === 0xff;
-  const isPng = text(0, 8) === '\x89PNG\r\n\x1a\n';
   const isWebp = text(0, 4) === 'RIFF' && text(8, 12) === 'WEBP';
-  return isJpeg || isPng || isWebp;
+  return isJpeg || isPng(bytes) || isWebp;
+}
+
+function isPng(bytes: Uint8Array): boolean {
+  return PNG_SIGNATURE.every((byte, position) => bytes[position] === byte);
 }
 
 async function decodeAsViewer(bytes: Uint8Array, { maxPixels }: DecodeOptions): Promise<RgbImage> {
@@ -106,19 +123,42 @@ async function decodeAsPillow(bytes: Uint8Array, metadata: Metadata, options: De
   if (metadata.isPalette === true || metadata.bitsPerSample === 1) {
     return resizeNearestAsPillow(await toRgb(picture.removeAlpha()), options.size);
   }
-  if (!metadata.hasAlpha) return toRgb(picture);
+  if (!metadata.hasAlpha || hasKeyColour(bytes)) return toRgb(picture);
   const { data, info } = await picture.toColourspace('srgb').ensureAlpha().raw().toBuffer({ resolveWithObject: true });
   return resizeAlphaAsPillow({ data, width: info.width, height: info.height }, options.size);
 }
 
-async function decodeCmyk(bytes: Uint8Array, { maxPixels, decoding }: DecodeOptions): Promise<RgbImage> {
+/** A PNG without alpha channel in which one colour may stand for transparency; Pillow does not look at that one. */
+function hasKeyColour(bytes: Uint8Array): boolean {
+  return isPng(bytes) && (bytes[PNG_COLOUR_TYPE_AT] === PNG_GREY || bytes[PNG_COLOUR_TYPE_AT] === PNG_RGB);
+}
+
+/** 16 bits of grey without alpha channel, which Pillow clips to 8 bits; all else of 16 bits loses its lower byte. */
+function isDeepGrey(bytes: Uint8Array): boolean {
+  return isPng(bytes) && bytes[PNG_COLOUR_TYPE_AT] === PNG_GREY && bytes[PNG_BIT_DEPTH_AT] === 16;
+}
+
+async function decodeDeepGrey(bytes: Uint8Array, { maxPixels, decoding, size }: DecodeOptions): Promise<RgbImage> {
+  const { data, info } = await open(bytes, maxPixels, { ignoreIcc: true })
+    .removeAlpha()
+    .toColourspace('grey16')
+    .raw({ depth: 'ushort' })
+    .toBuffer({ resolveWithObject: true });
+  const grey = new Uint16Array(data.buffer, data.byteOffset, data.length / 2);
+  if (decoding === 'pillow_rgb') return clipGrey(grey, info.width, info.height);
+  return resizeGreyAsPillow(grey, info.width, info.height, size);
+}
+
+async function decodeCmyk(bytes: Uint8Array, { maxPixels, decoding, size }: DecodeOptions): Promise<RgbImage> {
   const upright = decoding === 'viewer' ? open(bytes, maxPixels, { ignoreIcc: true }).autoOrient() : undefined;
   const { data, info } = await (upright ?? open(bytes, maxPixels, { ignoreIcc: true }))
     .pipelineColourspace('cmyk')
     .toColourspace('cmyk')
     .raw()
     .toBuffer({ resolveWithObject: true });
-  return { data: cmykToRgb(data), width: info.width, height: info.height };
+  const inks = { data, width: info.width, height: info.height };
+  const { data: sized, ...sides } = decoding === 'pillow' ? resizeInksAsPillow(inks, size) : inks;
+  return { data: cmykToRgb(sized), ...sides };
 }
 
 /** Pillow's conversion: each ink removes its share of what black left over. */

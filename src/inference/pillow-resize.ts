@@ -1,8 +1,9 @@
 import type { RgbImage } from './model-thread.ts';
 
 /**
- * The two resizes of Pillow that the preprocess graph (RGB, bicubic) does not cover: nearest neighbour for palette
- * pictures and bicubic on premultiplied RGBA. Both give [size, size, 3], which the graph then leaves as it is.
+ * The resizes of Pillow that the preprocess graph (RGB, bicubic) does not cover: nearest neighbour for palette pictures,
+ * bicubic on premultiplied RGBA, on four inks, and on 16 bits of grey. They give [size, size], which the graph then leaves
+ * as it is.
  */
 
 /** Pillow's filter arithmetic: coefficients are fixed-point with this many bits below one. */
@@ -12,18 +13,33 @@ const BICUBIC_A = -0.5;
 
 export function resizeNearestAsPillow({ data, width, height }: RgbImage, size: number): RgbImage {
   const resized = new Uint8Array(size * size * 3);
-  for (let y = 0; y < size; y++) {
-    const row = Math.floor(((y + 0.5) * height) / size) * width;
-    for (let x = 0; x < size; x++) {
-      const from = (row + Math.floor(((x + 0.5) * width) / size)) * 3;
+  const columns = nearest(width, size);
+  for (const [y, row] of nearest(height, size).entries()) {
+    for (const [x, column] of columns.entries()) {
+      const from = (row * width + column) * 3;
       resized.set(data.subarray(from, from + 3), (y * size + x) * 3);
     }
   }
   return { data: resized, width: size, height: size };
 }
 
-/** RGBA, [height, width, 4], premultiplied, resized, un-premultiplied; the alpha is dropped. */
+/** Which pixel of a side of `length` each of `size` takes: as Pillow adds the steps up, rounding errors and all. */
+function nearest(length: number, size: number): number[] {
+  const step = length / size;
+  let position = step * 0.5;
+  return Array.from({ length: size }, () => {
+    const index = Math.trunc(position);
+    position += step;
+    return index;
+  });
+}
+
+/**
+ * RGBA, [height, width, 4], premultiplied, resized, un-premultiplied; the alpha is dropped. A picture of the right size
+ * is not resized, and keeps the colours that its alpha hides.
+ */
 export function resizeAlphaAsPillow(rgba: RgbImage, size: number): RgbImage {
+  if (rgba.width === size && rgba.height === size) return withoutAlpha(rgba);
   const premultiplied = new Uint8Array(rgba.data.length);
   for (let at = 0; at < rgba.data.length; at += 4) {
     const alpha = rgba.data[at + 3] ?? 0;
@@ -32,9 +48,7 @@ export function resizeAlphaAsPillow(rgba: RgbImage, size: number): RgbImage {
     }
     premultiplied[at + 3] = alpha;
   }
-  const across = resizeRows(premultiplied, rgba.width, rgba.height, size);
-  const transposed = transpose(across, size, rgba.height);
-  const down = transpose(resizeRows(transposed, rgba.height, size, size), size, size);
+  const down = resizeInksAsPillow({ ...rgba, data: premultiplied }, size).data;
   const rgb = new Uint8Array(size * size * 3);
   for (let pixel = 0; pixel < size * size; pixel++) {
     const alpha = down[pixel * 4 + 3] ?? 0;
@@ -45,6 +59,46 @@ export function resizeAlphaAsPillow(rgba: RgbImage, size: number): RgbImage {
     }
   }
   return { data: rgb, width: size, height: size };
+}
+
+/** Four channels that have nothing to do with each other, [height, width, 4] to [size, size, 4]. */
+export function resizeInksAsPillow({ data, width, height }: RgbImage, size: number): RgbImage {
+  if (width === size && height === size) return { data, width, height };
+  const across = transpose(resizeRows(data, width, height, size), size, height);
+  return { data: transpose(resizeRows(across, height, size, size), size, size), width: size, height: size };
+}
+
+/** 16 bits of grey, [height, width] to [size, size, 3]: clipped to 8 bits after the resize, not scaled to them. */
+export function resizeGreyAsPillow(grey: Uint16Array, width: number, height: number, size: number): RgbImage {
+  if (width === size && height === size) return clipGrey(grey, size, size);
+  const across = resizeGreyColumns(grey, width, height, size);
+  return clipGrey(resizeGreyColumns(across, height, size, size), size, size);
+}
+
+/** Grey of any depth, [height, width] to RGB; as Pillow's conversion, what is above 255 is white. */
+export function clipGrey(grey: ArrayLike<number>, width: number, height: number): RgbImage {
+  const data = new Uint8Array(3 * grey.length);
+  for (let pixel = 0; pixel < grey.length; pixel++) {
+    data.fill(Math.max(0, Math.min(255, grey[pixel] ?? 0)), 3 * pixel, 3 * pixel + 3);
+  }
+  return { data, width, height };
+}
+
+/** One pass, [height, width] to the transposed [size, height]; sums are rounded to integers. */
+function resizeGreyColumns(grey: ArrayLike<number>, width: number, height: number, size: number): Float64Array {
+  const resized = new Float64Array(size * height);
+  for (let x = 0; x < size; x++) {
+    const { first, shares } = bicubicShares(x, width, size);
+    for (let y = 0; y < height; y++) {
+      const sum = shares.reduce((total, share, tap) => total + (grey[y * width + first + tap] ?? 0) * share, 0);
+      resized[x * height + y] = Math.max(0, Math.min(65_535, Math.floor(sum + 0.5)));
+    }
+  }
+  return resized;
+}
+
+function withoutAlpha({ data, width, height }: RgbImage): RgbImage {
+  return { data: data.filter((_, position) => position % 4 !== 3), width, height };
 }
 
 /** One pass over 4-channel rows, [height, width, 4] to [height, size, 4], antialiased when it shrinks. */
@@ -66,6 +120,16 @@ function resizeRows(data: Uint8Array, width: number, height: number, size: numbe
 }
 
 function bicubicWeights(x: number, width: number, size: number): { first: number; weights: readonly number[] } {
+  const { first, shares } = bicubicShares(x, width, size);
+  const weights = shares.map((share) => {
+    const fixed = share * 2 ** PRECISION_BITS;
+    return Math.trunc(fixed + (fixed < 0 ? -0.5 : 0.5));
+  });
+  return { first, weights };
+}
+
+/** What pixels from `first` on have in pixel `x` of the result; they add up to 1. */
+function bicubicShares(x: number, width: number, size: number): { first: number; shares: readonly number[] } {
   const scale = width / size;
   const stretch = Math.max(scale, 1);
   const support = BICUBIC_SUPPORT * stretch;
@@ -74,13 +138,7 @@ function bicubicWeights(x: number, width: number, size: number): { first: number
   const end = Math.min(width, Math.trunc(center + support + 0.5));
   const weights = Array.from({ length: end - first }, (_, tap) => bicubic((first + tap - center + 0.5) / stretch));
   const total = weights.reduce((sum, weight) => sum + weight, 0);
-  return {
-    first,
-    weights: weights.map((weight) => {
-      const fixed = (weight / total) * 2 ** PRECISION_BITS;
-      return Math.trunc(fixed + (fixed < 0 ? -0.5 : 0.5));
-    }),
-  };
+  return { first, shares: weights.map((weight) => weight / total) };
 }
 
 function bicubic(distance: number): number {

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
@@ -29,8 +30,8 @@ test('a grey picture has three equal channels', async () => {
   for (let at = 0; at < data.length; at += 999) assert.ok(data[at - (at % 3)] === data[at - (at % 3) + 1]);
 });
 
-test('CMYK is converted as Pillow does it, in both modes', async () => {
-  for (const options of [viewer, pillow]) {
+test('CMYK is converted as Pillow does it, for a viewer too', async () => {
+  for (const options of [viewer, { ...pillow, decoding: 'pillow_rgb' }] as const) {
     const { data } = await decodeImage(picture('cmyk.jpg'), options, never);
     assert.deepEqual([...data.subarray(0, 8)], [104, 250, 5, 123, 249, 0, 147, 255]);
   }
@@ -97,4 +98,26 @@ test('a thumbnail is a small upright WebP', async () => {
   const { bytes, contentType } = await makeThumbnail(picture('exif-rotated.jpg'), viewer.maxPixels);
   const { format, width, height } = await sharp(bytes).metadata();
   assert.deepEqual([contentType, format, width, height], ['image/webp', 'webp', 180, 320]);
+});
+
+const ofPillow = JSON.parse(readFileSync(join(packageRoot, 'test/fixtures/pillow/expected.json'), 'utf8')) as {
+  readonly pictures: readonly { readonly file: string; readonly mode: string; size: number; sha256: string }[];
+};
+
+for (const { file, mode, size, sha256 } of ofPillow.pictures) {
+  test(`a picture of Pillow's mode ${mode} is resized and converted to its last bit: ${file}`, async () => {
+    const bytes = readFileSync(join(packageRoot, 'test/fixtures/pillow', file));
+    const { data, width, height } = await decodeImage(bytes, { ...pillow, size }, never);
+    assert.deepEqual([width, height], [size, size]);
+    assert.equal(createHash('sha256').update(data).digest('hex'), sha256);
+  });
+}
+
+test('16 bits of grey are clipped for the reference code, and scaled for a viewer', async () => {
+  const bytes = readFileSync(join(packageRoot, 'test/fixtures/pillow/grey16.png'));
+  const clipped = await decodeImage(bytes, { ...pillow, decoding: 'pillow_rgb' }, never);
+  const seen = await decodeImage(bytes, viewer, never);
+  assert.deepEqual([clipped.width, clipped.height], [50, 40]);
+  assert.equal(Math.max(...clipped.data), 255);
+  assert.ok(Math.max(...seen.data) < 16);
 });

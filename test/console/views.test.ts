@@ -230,14 +230,25 @@ test('a cover, or a picture that is in no index, is explained against a query', 
   ).json()) as { results: { id: string }[] };
   await page.getByLabel('Id of a cover').fill(results[6]?.id ?? '');
   await page.getByRole('button', { name: 'Explain' }).click();
-  await page.getByText('It is there: rank 7.').waitFor();
+  await page.getByRole('heading', { name: 'It is there: rank 7.' }).waitFor();
   await page.locator('.neighbour.is-own').waitFor();
+  await page.getByText(`Query “moose”, ${results[6]?.id}`).waitFor();
+  await page.getByRole('link', { name: 'Judge' }).click();
+  await page.getByRole('textbox', { name: 'Queries' }).fill('#moose\n520\tcover\t2');
+  await page.getByRole('link', { name: 'Why not?' }).click();
+  await page.getByRole('heading', { name: 'It is there: rank 7.' }).waitFor();
+  assert.equal(await page.getByLabel('Query').inputValue(), 'moose');
+  await page.getByLabel('Query').fill('cake');
+  await page.getByText('The entries above have changed since').waitFor();
+  await page.getByRole('link', { name: 'Judge' }).click();
+  await page.getByText('Queries: 2').waitFor();
+  await page.getByRole('link', { name: 'Why not?' }).click();
   await page.getByLabel('Id of a cover').fill('nowhere');
   await page.getByRole('button', { name: 'Explain' }).click();
   await page.getByText('Not found').waitFor();
   await page.getByLabel('Drop a picture here').setInputFiles(await samplePicture('mine.webp'));
   await page.getByRole('button', { name: 'Explain' }).click();
-  await page.getByText(/It would be rank \d+, were it in the index\./).waitFor();
+  await page.getByRole('heading', { name: /^It would be rank \d+, were it in the index\.$/ }).waitFor();
   await page.getByRole('button', { name: 'Take the picture away' }).click();
   const broken = {
     name: 'broken.png',

@@ -1,18 +1,20 @@
 import { t } from '../language/language.ts';
+import { weightOf } from '../ranking/weigh.ts';
 import type { Weights } from '../service/types.ts';
 import { formatScore } from './format.ts';
 import { signalClass } from './signal-colour.ts';
 
 interface SignalTableProps {
   readonly signals: Weights;
-  readonly weights: Weights;
+  /** What of the signals counts in the score. */
+  readonly contributions: Weights;
   readonly total: number;
 }
 
 /** Every signal with its weight and what it contributes; the last column adds up to the score. */
-export function SignalTable({ signals, weights, total }: SignalTableProps) {
-  const terms = Object.entries(signals).map(([name, value]) => ({ name, value, weight: weights[name] ?? 0 }));
-  const largest = Math.max(...terms.map(({ value, weight }) => Math.abs(value * weight)), 1e-9);
+export function SignalTable({ signals, contributions, total }: SignalTableProps) {
+  const terms = Object.entries(signals).map(([name, value]) => ({ name, value, contribution: contributions[name] }));
+  const largest = Math.max(...Object.values(contributions).map(Math.abs), 1e-9);
   return (
     <table class="signal-table">
       <thead>
@@ -24,19 +26,22 @@ export function SignalTable({ signals, weights, total }: SignalTableProps) {
         </tr>
       </thead>
       <tbody>
-        {terms.map(({ name, value, weight }) => (
-          <tr key={name} class={weight === 0 ? 'is-unweighted' : ''}>
+        {terms.map(({ name, value, contribution }) => (
+          <tr key={name} class={contribution === undefined ? 'is-unweighted' : ''}>
             <th scope="row">
               <span class={`dot ${signalClass(name)}`} aria-hidden="true" />
               {name}
             </th>
             <td>{formatScore(value)}</td>
-            <td>{weight === 0 ? '0' : `× ${formatWeight(weight)}`}</td>
+            <td>{formatWeight(weightOf(value, contribution))}</td>
             <td>
               <span class="meter" aria-hidden="true">
-                <span class={signalClass(name)} style={{ width: `${(100 * Math.abs(value * weight)) / largest}%` }} />
+                <span
+                  class={signalClass(name)}
+                  style={{ width: `${(100 * Math.abs(contribution ?? 0)) / largest}%` }}
+                />
               </span>
-              {weight === 0 ? '–' : formatScore(value * weight)}
+              {contribution === undefined ? '–' : formatScore(contribution)}
             </td>
           </tr>
         ))}
@@ -53,6 +58,6 @@ export function SignalTable({ signals, weights, total }: SignalTableProps) {
   );
 }
 
-function formatWeight(weight: number): string {
-  return String(Math.round(weight * 1000) / 1000);
+function formatWeight(weight: number | undefined): string {
+  return weight === undefined ? '–' : `× ${Math.round(weight * 1000) / 1000}`;
 }

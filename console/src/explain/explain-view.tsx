@@ -6,15 +6,13 @@ import { FilePicture } from '../elements/file-picture.tsx';
 import { Empty, Failure, Notice } from '../elements/notice.tsx';
 import { t } from '../language/language.ts';
 import { route } from '../route.ts';
-import { ExplainedCover } from './explained-cover.tsx';
+import { ExplainedCover, verdictOf } from './explained-cover.tsx';
 
 /** One cover against one query: what it scores, and where that puts it. */
 export function ExplainView() {
   const { states, announce } = useConsole();
   const { explanation } = states;
-  const query = useSignal('');
-  const id = useSignal('');
-  const picture = useSignal<File | undefined>(undefined);
+  const { query, id, picture } = explanation;
   const isIncomplete = useSignal(false);
   const queryId = useId();
   const idId = useId();
@@ -22,20 +20,19 @@ export function ExplainView() {
   const { params } = route.value;
 
   useEffect(() => {
-    query.value = params.get('q') ?? query.peek();
-    id.value = params.get('id') ?? id.peek();
-  }, [id, params, query]);
+    const [wantedQuery, wantedId] = [params.get('q'), params.get('id')];
+    if (wantedQuery !== null) query.value = wantedQuery;
+    if (wantedId === null) return;
+    id.value = wantedId;
+    picture.value = undefined;
+  }, [id, params, picture, query]);
   useEffect(() => {
-    if (explained !== undefined) announce(t('explain.finalRank'));
+    if (explained !== undefined) announce(verdictOf(explained));
   }, [announce, explained]);
 
   const ask = async (): Promise<void> => {
-    const text = query.value.trim();
-    const file = picture.value;
-    isIncomplete.value = text === '' || (file === undefined && id.value.trim() === '');
-    if (isIncomplete.value) return;
-    const asked = file === undefined ? { id: id.value.trim() } : { picture: file };
-    await explanation.ask(text, asked);
+    isIncomplete.value = explanation.question.value === undefined;
+    await explanation.ask();
   };
 
   return (
@@ -96,6 +93,9 @@ export function ExplainView() {
         </p>
       ) : null}
       {explanation.error.value === undefined ? null : <Failure error={explanation.error.value} />}
+      {explanation.isOutdated.value && !explanation.busy.value ? (
+        <Notice kind="info">{t('explain.outdated')}</Notice>
+      ) : null}
       {explained === undefined ? (
         explanation.error.value === undefined && !explanation.busy.value ? (
           <Empty title={t('explain.emptyTitle')}>

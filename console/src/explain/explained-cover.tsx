@@ -1,23 +1,28 @@
+import { Degraded } from '../elements/degraded.tsx';
 import { FilePicture } from '../elements/file-picture.tsx';
 import { formatCount, formatScore } from '../elements/format.ts';
 import { Picture } from '../elements/picture.tsx';
 import { SignalTable } from '../elements/signal-table.tsx';
 import { t } from '../language/language.ts';
-import { towerSignals } from '../ranking/weigh.ts';
+import { hasRerankSignals } from '../ranking/weigh.ts';
 import type { Hit } from '../service/types.ts';
-import type { Explained } from './explanation.ts';
+import { type Explained, idOf } from './explanation.ts';
 
 export function ExplainedCover({ explained }: { readonly explained: Explained }) {
-  const { asked, place, signals, weights, score, rerankK } = explained;
+  const { query, subject, place, signals, rerankK, degraded } = explained;
   return (
     <div class="explained">
       <section class="panel" aria-labelledby="explained-title">
         <h2 id="explained-title" class="verdict">
           {verdictOf(explained)}
         </h2>
+        <p class="quiet">
+          {t('explain.asked', { query, subject: 'id' in subject ? subject.id : subject.picture.name })}
+        </p>
+        <Degraded degraded={degraded} />
         {'rank' in place && place.stage === 'recall' ? <p>{whyNotReranked(explained)}</p> : null}
         <div class="details-head">
-          {'id' in asked ? <Picture id={asked.id} label={asked.id} /> : <FilePicture file={asked.picture} />}
+          {'id' in subject ? <Picture id={subject.id} label={subject.id} /> : <FilePicture file={subject.picture} />}
           <dl class="figures">
             <div>
               <dt>{t('explain.recallRank')}</dt>
@@ -31,14 +36,14 @@ export function ExplainedCover({ explained }: { readonly explained: Explained })
             </div>
           </dl>
         </div>
-        <SignalTable signals={signals} weights={weights} total={score} />
+        <SignalTable signals={signals} contributions={place.contributions} total={place.score} />
       </section>
       <Neighbours explained={explained} />
     </div>
   );
 }
 
-function verdictOf({ place, recallK }: Explained): string {
+export function verdictOf({ place, recallK }: Explained): string {
   switch (place.kind) {
     case 'ranked':
       return t('explain.ranked', { rank: formatCount(place.rank) });
@@ -55,7 +60,7 @@ function whyNotReranked({ place, signals, rerankK }: Explained): string {
   if (place.recallRank > rerankK) {
     return t('explain.recallOnly', { recallRank: formatCount(place.recallRank), rerankK: formatCount(rerankK) });
   }
-  return Object.keys(signals).length > Object.keys(towerSignals(signals)).length ? '' : t('explain.noTokens');
+  return hasRerankSignals(signals) ? '' : t('explain.noTokens');
 }
 
 const AROUND = 3;
@@ -63,8 +68,8 @@ const TOP = 6;
 
 /** The covers before and behind its place, or the best ones where it has none. */
 function Neighbours({ explained }: { readonly explained: Explained }) {
-  const { place, hits, asked } = explained;
-  const others = hits.filter(({ id }) => !('id' in asked) || id !== asked.id);
+  const { place, hits, subject } = explained;
+  const others = hits.filter(({ id }) => id !== idOf(subject));
   const rank = 'rank' in place ? place.rank : undefined;
   const from = rank === undefined ? 0 : Math.max(0, rank - 1 - AROUND);
   const shown = others.slice(from, rank === undefined ? TOP : from + 2 * AROUND);
@@ -89,12 +94,12 @@ function rankAmong(position: number, own: number | undefined): number {
   return own !== undefined && position >= own - 1 ? position + 2 : position + 1;
 }
 
-function Own({ explained: { place, score } }: { readonly explained: Explained }) {
+function Own({ explained: { place } }: { readonly explained: Explained }) {
   return (
     <li class="neighbour is-own">
       <span class="moved-rank">{'rank' in place ? place.rank : ''}</span>
       <strong>{t('explain.thisCover')}</strong>
-      <span class="neighbour-score">{formatScore(score)}</span>
+      <span class="neighbour-score">{formatScore(place.score)}</span>
     </li>
   );
 }

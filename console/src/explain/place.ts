@@ -1,7 +1,7 @@
-import { towerSignals, weigh } from '../ranking/weigh.ts';
+import { hasRerankSignals, towerSignals, type WeighedSum, weigh } from '../ranking/weigh.ts';
 import type { Hit, Weights } from '../service/types.ts';
 
-export interface Subject {
+export interface ScoredCover {
   /** Undefined for a picture that is in no index. */
   readonly id: string | undefined;
   readonly signals: Weights;
@@ -19,54 +19,58 @@ export interface PlaceSettings {
  * - `hypothetical`: it is not, and this is the place that its scores would give it
  * - `not recalled`: more covers than recall_k have a higher cosine, so the ranking never looks at it
  * - `beyond`: all covers that were looked at have a higher cosine; its rank is worse than their number
+ *
+ * The score is the one that decides its place: at the stage `recall` without the reranker's signals. Where the ranking
+ * does not look at the cover it counts them all.
  */
-export type Place =
-  | {
-      readonly kind: 'ranked' | 'hypothetical';
-      readonly recallRank: number;
-      readonly rank: number;
-      readonly stage: Hit['stage'];
-    }
-  | { readonly kind: 'not recalled'; readonly recallRank: number }
-  | { readonly kind: 'beyond'; readonly recallRank: number };
+export type Place = WeighedSum & { readonly recallRank: number } & (
+    | { readonly kind: 'ranked' | 'hypothetical'; readonly rank: number; readonly stage: Hit['stage'] }
+    | { readonly kind: 'not recalled' | 'beyond' }
+  );
 
 /**
  * `hits` is a ranking of the same query and weights that recalled deeper than `settings.recallK`, with signals; it holds
  * the best by cosine without a gap. Only the first recallK of them would be in the ranking that is asked about.
  */
-export function placeOf(subject: Subject, hits: readonly Hit[], settings: PlaceSettings): Place {
-  const own = hits.find(({ id }) => id === subject.id);
-  const others = hits.filter((hit) => hit !== own);
-  const cosine = subject.signals['cosine'] ?? 0;
-  const recallRank = own?.recall_rank ?? 1 + others.filter((hit) => (hit.signals?.['cosine'] ?? 0) > cosine).length;
-  if (own === undefined && recallRank > others.length && others.length > settings.recallK) {
-    return { kind: 'beyond', recallRank: others.length };
+export function placeOf(
+  subject: ScoredCover,
+  hits: readonly Hit[],
+  { recallK, rerankK, weights }: PlaceSettings,
+): Place {
+  const indexed = hits.find(({ id }) => id === subject.id);
+  const others = hits.filter((hit) => hit !== indexed);
+  const recallRank = indexed?.recall_rank ?? 1 + countNearer(others, subject.signals);
+  const unseen = weigh(subject.signals, weights);
+  if (indexed === undefined && recallRank > others.length && others.length > recallK) {
+    return { kind: 'beyond', recallRank: others.length, ...unseen };
   }
-  if (recallRank > settings.recallK) return { kind: 'not recalled', recallRank };
+  if (recallRank > recallK) return { kind: 'not recalled', recallRank, ...unseen };
 
-  // A cover that is not in the index yet takes the place of the last one that was recalled, and of the last reranked.
-  const pushes = own === undefined ? 1 : 0;
-  const recalled = others.filter((hit) => hit.recall_rank <= settings.recallK - pushes);
-  const reranked = recalled.filter((hit) => hit.recall_rank <= settings.rerankK - pushes && hit.stage === 'rerank');
-  const isReranked = recallRank <= settings.rerankK && hasRerankSignals(subject.signals);
-  const signals = isReranked ? subject.signals : towerSignals(subject.signals);
-  const score = weigh(signals, settings.weights);
+  // A cover that is not in the index yet pushes back those behind it: the last one is no longer recalled, or reranked.
+  const recallRankBeside = ({ recall_rank }: Hit): number =>
+    indexed === undefined && recall_rank >= recallRank ? recall_rank + 1 : recall_rank;
+  const recalled = others.filter((hit) => recallRankBeside(hit) <= recallK);
+  const reranked = recalled.filter((hit) => recallRankBeside(hit) <= rerankK && hit.stage === 'rerank');
+
+  // Scores of the two stages have other terms and are not compared: a cover competes within its stage alone.
+  const isReranked = recallRank <= rerankK && hasRerankSignals(subject.signals);
+  const weighed = (signals: Weights): WeighedSum => weigh(isReranked ? signals : towerSignals(signals), weights);
+  const own = weighed(subject.signals);
   const rivals = isReranked ? reranked : recalled.filter((hit) => !reranked.includes(hit));
-  const ahead = rivals.filter((hit) => isAhead(hit, isReranked, score, recallRank, settings.weights)).length;
+  const ahead = rivals.filter((rival) => {
+    const { score } = weighed(rival.signals ?? {});
+    return score > own.score || (score === own.score && rival.recall_rank < recallRank);
+  });
   return {
-    kind: own === undefined ? 'hypothetical' : 'ranked',
+    kind: indexed === undefined ? 'hypothetical' : 'ranked',
     recallRank,
-    rank: 1 + ahead + (isReranked ? 0 : reranked.length),
+    rank: 1 + ahead.length + (isReranked ? 0 : reranked.length),
     stage: isReranked ? 'rerank' : 'recall',
+    ...own,
   };
 }
 
-function isAhead(hit: Hit, isReranked: boolean, score: number, recallRank: number, weights: Weights): boolean {
-  const signals = hit.signals ?? {};
-  const theirs = weigh(isReranked ? signals : towerSignals(signals), weights);
-  return theirs > score || (theirs === score && hit.recall_rank < recallRank);
-}
-
-function hasRerankSignals(signals: Weights): boolean {
-  return Object.keys(signals).length > Object.keys(towerSignals(signals)).length;
+function countNearer(hits: readonly Hit[], signals: Weights): number {
+  const cosine = signals['cosine'] ?? 0;
+  return hits.filter((hit) => (hit.signals?.['cosine'] ?? 0) > cosine).length;
 }

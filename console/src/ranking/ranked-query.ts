@@ -1,6 +1,6 @@
 import { type ReadonlySignal, type Signal, signal } from '@preact/signals';
 import { isAbort, type ServiceClient } from '../service/client.ts';
-import { ServiceError } from '../service/service-error.ts';
+import { asServiceError, type ServiceError } from '../service/service-error.ts';
 import type { Ranking, RankRequest } from '../service/types.ts';
 import { type RankSettings, rankPath, rankRequest } from './rank-settings.ts';
 
@@ -61,10 +61,10 @@ export function createRankedQuery(client: ServiceClient, first: RankSettings, pa
       error.value = undefined;
     } catch (failed) {
       if (stopped.aborted || isAbort(failed)) return;
-      if (!(failed instanceof ServiceError)) throw failed;
-      error.value = failed;
+      error.value = asServiceError(failed);
+    } finally {
+      if (!stopped.aborted) busy.value = false;
     }
-    busy.value = false;
   }
 
   return {

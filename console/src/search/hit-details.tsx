@@ -1,20 +1,12 @@
-import { useConsole } from '../console-context.ts';
 import { Move } from '../elements/move.tsx';
 import { Picture } from '../elements/picture.tsx';
 import { SignalTable } from '../elements/signal-table.tsx';
 import { t } from '../language/language.ts';
 import { linkTo } from '../route.ts';
-import type { Hit, Weights } from '../service/types.ts';
-
-interface HitDetailsProps {
-  readonly hit: Hit;
-  /** Of the request; undefined where it brought none. */
-  readonly weights: Weights | undefined;
-}
+import type { Hit } from '../service/types.ts';
 
 /** Everything that is known of one cover in one ranking. */
-export function HitDetails({ hit, weights }: HitDetailsProps) {
-  const offered = useConsole().settings.value;
+export function HitDetails({ hit }: { readonly hit: Hit }) {
   return (
     <section class="panel details" aria-labelledby="details-title">
       <h2 id="details-title">{t('details.title')}</h2>
@@ -35,11 +27,7 @@ export function HitDetails({ hit, weights }: HitDetailsProps) {
           </dl>
         </div>
       </div>
-      <SignalTable
-        signals={hit.signals ?? {}}
-        weights={weights ?? offered?.weights ?? {}}
-        total={hit.relevance_score}
-      />
+      <SignalTable signals={hit.signals ?? {}} contributions={hit.contributions ?? {}} total={hit.relevance_score} />
       <Attributes hit={hit} />
       <a class="small" href={linkTo('explain', { id: hit.id })}>
         {t('details.explain')}

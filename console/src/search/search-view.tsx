@@ -1,6 +1,7 @@
 import { useComputed, useSignal } from '@preact/signals';
 import { useEffect } from 'preact/hooks';
 import { useConsole } from '../console-context.ts';
+import { Degraded } from '../elements/degraded.tsx';
 import { formatCount, formatMs } from '../elements/format.ts';
 import { Failure } from '../elements/notice.tsx';
 import { QueryField } from '../elements/query-field.tsx';
@@ -10,7 +11,6 @@ import { t } from '../language/language.ts';
 import type { RankedQuery } from '../ranking/ranked-query.ts';
 import { keepInAddress, route } from '../route.ts';
 import { CurlPanel } from './curl-panel.tsx';
-import { Degraded } from './degraded.tsx';
 import { HitDetails } from './hit-details.tsx';
 import { HitGrid } from './hit-grid.tsx';
 import { SearchStart } from './search-start.tsx';
@@ -44,7 +44,7 @@ export function SearchView() {
     return hits.find(({ id }) => id === chosen.value) ?? hits[0];
   });
 
-  const details = hit.value === undefined ? null : <HitDetails hit={hit.value} weights={answered?.request.weights} />;
+  const details = hit.value === undefined ? null : <HitDetails hit={hit.value} />;
 
   return (
     <div class="view">

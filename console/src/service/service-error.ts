@@ -21,3 +21,10 @@ export class ServiceError extends Error {
     this.retryAfterSeconds = options.retryAfterSeconds;
   }
 }
+
+/** What was caught, as something that can be shown: nothing that fails may leave a view waiting without a word. */
+export function asServiceError(caught: unknown): ServiceError {
+  if (caught instanceof ServiceError) return caught;
+  const detail = caught instanceof Error ? caught.message : String(caught);
+  return new ServiceError({ code: 'other', detail }, { hadKey: false });
+}

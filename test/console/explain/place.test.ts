@@ -22,12 +22,23 @@ function ranking(count: number, rerankK: number, itmWeight: number): Hit[] {
 
 const weights = { cosine: 1, itm: 1 };
 
-test('a cover of the ranking stands where the ranking has it', () => {
+test('a cover of the ranking stands where the ranking has it, with the score that it has there', () => {
   const hits = ranking(30, 10, 1);
   for (const hit of hits) {
     const subject = { id: hit.id, signals: { itm: hit.recall_rank / 10, ...hit.signals } };
-    const place = placeOf(subject, hits, { recallK: 30, rerankK: 10, weights });
-    assert.deepEqual(place, { kind: 'ranked', recallRank: hit.recall_rank, rank: hit.rank, stage: hit.stage }, hit.id);
+    assert.deepEqual(
+      placeOf(subject, hits, { recallK: 30, rerankK: 10, weights }),
+      {
+        kind: 'ranked',
+        recallRank: hit.recall_rank,
+        rank: hit.rank,
+        stage: hit.stage,
+        score: hit.relevance_score,
+        // Every weight is 1, so that each signal that counts contributes itself.
+        contributions: hit.signals,
+      },
+      hit.id,
+    );
   }
 });
 
@@ -35,28 +46,45 @@ test('a picture that is in no index gets the rank that its scores earn, and push
   const hits = ranking(30, 10, 1);
   const at = (cosine: number, itm: number) =>
     placeOf({ id: undefined, signals: { cosine, itm } }, hits, { recallK: 30, rerankK: 10, weights });
-  assert.deepEqual(at(0.999, 5), { kind: 'hypothetical', recallRank: 1, rank: 1, stage: 'rerank' });
+  const first = { kind: 'hypothetical', recallRank: 1, stage: 'rerank' };
+  assert.deepEqual(at(0.5, 5).kind, 'not recalled');
+  assert.deepEqual(at(0.999, 5), { ...first, rank: 1, score: 5.999, contributions: { cosine: 0.999, itm: 5 } });
   // Nine of the ten reranked covers stay; all of them have a higher score.
-  assert.deepEqual(at(0.999, -5), { kind: 'hypothetical', recallRank: 1, rank: 10, stage: 'rerank' });
+  assert.deepEqual(at(0.999, -5), { ...first, rank: 10, score: -4.001, contributions: { cosine: 0.999, itm: -5 } });
   // Behind the rerank depth the reranker's signal does not count, however high it is.
-  assert.deepEqual(at(0.885, 9), { kind: 'hypothetical', recallRank: 12, rank: 12, stage: 'recall' });
+  assert.deepEqual(at(0.885, 9), {
+    kind: 'hypothetical',
+    recallRank: 12,
+    rank: 12,
+    stage: 'recall',
+    score: 0.885,
+    contributions: { cosine: 0.885 },
+  });
+});
+
+test('a picture behind the rerank depth pushes nobody out of the reranked covers', () => {
+  const hits = ranking(30, 10, -1).map((hit) => ({ ...hit, signals: { ...hit.signals, ocr_presence: 0 } }));
+  const signals = { cosine: 0.885, ocr_presence: 1 };
+  const place = placeOf({ id: undefined, signals }, hits, {
+    recallK: 30,
+    rerankK: 10,
+    weights: { cosine: 1, itm: -1, ocr_presence: 1 },
+  });
+  assert.ok('rank' in place);
+  assert.deepEqual([place.recallRank, place.rank, place.stage], [12, 11, 'recall']);
 });
 
 test('a cover beyond the recall depth is not looked at, and its recall rank says how far it is off', () => {
   const hits = ranking(30, 10, 1);
   const settings = { recallK: 20, rerankK: 10, weights };
-  assert.deepEqual(placeOf({ id: 'c25', signals: { cosine: 0.75, itm: 9 } }, hits, settings), {
-    kind: 'not recalled',
-    recallRank: 25,
-  });
-  assert.deepEqual(placeOf({ id: undefined, signals: { cosine: 0.755, itm: 9 } }, hits, settings), {
-    kind: 'not recalled',
-    recallRank: 25,
-  });
-  assert.deepEqual(placeOf({ id: 'unseen', signals: { cosine: 0.1 } }, hits, settings), {
-    kind: 'beyond',
-    recallRank: 30,
-  });
+  const kindAndRank = (id: string | undefined, cosine: number) => {
+    const { kind, recallRank, contributions } = placeOf({ id, signals: { cosine, itm: 9 } }, hits, settings);
+    assert.deepEqual(contributions, { cosine, itm: 9 }, 'what reranking would say is told');
+    return [kind, recallRank];
+  };
+  assert.deepEqual(kindAndRank('c25', 0.75), ['not recalled', 25]);
+  assert.deepEqual(kindAndRank(undefined, 0.755), ['not recalled', 25]);
+  assert.deepEqual(kindAndRank('unseen', 0.1), ['beyond', 30]);
 });
 
 test('a cover without image tokens cannot be reranked and stands below those that were', () => {
@@ -65,5 +93,6 @@ test('a cover without image tokens cannot be reranked and stands below those tha
     rerankK: 10,
     weights,
   });
-  assert.deepEqual(place, { kind: 'hypothetical', recallRank: 1, rank: 10, stage: 'recall' });
+  assert.ok('rank' in place);
+  assert.deepEqual([place.kind, place.recallRank, place.rank, place.stage], ['hypothetical', 1, 10, 'recall']);
 });

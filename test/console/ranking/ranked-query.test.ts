@@ -84,3 +84,14 @@ test('a refusal is shown beside the last answer and goes with the next one', asy
   assert.equal(ranked.answered.value, undefined);
   assert.equal(calls.length, 3, 'nothing is asked for no query');
 });
+
+test('a failure that is not the service’s ends the waiting too, and is shown', async () => {
+  const { client, calls } = openClient();
+  const ranked = createRankedQuery(client, FIRST_SETTINGS, 1);
+  ranked.type('a');
+  await settle();
+  calls[0]?.fail(new TypeError('Unexpected answer'));
+  await settle();
+  assert.equal(ranked.busy.value, false);
+  assert.deepEqual(ranked.error.value?.problem, { code: 'other', detail: 'Unexpected answer' });
+});

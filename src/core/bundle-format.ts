@@ -79,7 +79,10 @@ export const BundleManifest = Type.Object(
         type: Type.Literal('bert'),
         vocab: Type.String(),
         lower_case: Type.Boolean(),
-        /** True: a literal `[CLS]` in a query becomes that id; false: it is split into pieces like any text. */
+        /**
+         * True: texts are read as transformers' BertTokenizer does, so that a literal `[CLS]` becomes that id and private
+         * characters are dropped; false: as Google's, which splits `[CLS]` into pieces like any text.
+         */
         special_tokens_in_text: Type.Boolean(),
         /** A longer word becomes one [UNK]: 200 in Google's tokenizer and CLIP's copies of it, 100 in transformers. */
         max_word_characters: Type.Integer({ minimum: 1 }),
@@ -97,7 +100,8 @@ export const BundleManifest = Type.Object(
          * `viewer`: as a person sees it (EXIF orientation honoured, transparency laid over white, palettes expanded
          * before resizing). `pillow`: as the reference code reads it (orientation ignored, alpha dropped after a
          * premultiplied resize, palette images resized by nearest neighbour). `pillow_rgb`: as reference code reads it
-         * that converts to RGB before it resizes (orientation ignored, alpha dropped, all kinds resized alike).
+         * that converts to RGB before it resizes (orientation ignored, alpha dropped, all kinds resized alike). Both clip
+         * 16 bits of grey to 8, as Pillow does.
          */
         decoding: Type.Union([Type.Literal('viewer'), Type.Literal('pillow'), Type.Literal('pillow_rgb')]),
       },

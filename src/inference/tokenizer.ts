@@ -19,9 +19,18 @@ export interface TokenizerOptions {
   readonly contextLength: number;
   readonly lowerCase: boolean;
   readonly maxWordCharacters: number;
-  /** True: a literal `[CLS]`, `[SEP]`, `[MASK]`, `[PAD]` or `[UNK]` in a text becomes that special id. */
+  /**
+   * True: as transformers' BertTokenizer reads a text. A literal `[CLS]`, `[SEP]`, `[MASK]`, `[PAD]` or `[UNK]` becomes that
+   * special id, private and unassigned characters are dropped as control characters are, and case is lowered character by
+   * character. False: as Google's tokenizer does.
+   */
   readonly specialTokensInText: boolean;
 }
+
+/** Control and format characters, NUL among them. */
+const CONTROL = /[\p{Cc}\p{Cf}]/u;
+/** All of Unicode's category C: those, and private, unassigned and lone surrogate ones. */
+const ANY_OTHER = /\p{C}/u;
 
 const SPECIAL_TOKENS = ['[PAD]', '[UNK]', '[CLS]', '[SEP]', '[MASK]'] as const;
 
@@ -52,12 +61,12 @@ export function createTokenizer(options: TokenizerOptions): Tokenizer {
 
   function* words(text: string): Generator<string> {
     if (!options.specialTokensInText) {
-      yield* basicTokens(text, options.lowerCase);
+      yield* basicTokens(text, options.lowerCase, CONTROL);
       return;
     }
     for (const part of text.split(/(\[(?:PAD|UNK|CLS|SEP|MASK)\])/)) {
       if (special.get(part) !== undefined) yield part;
-      else yield* basicTokens(part, options.lowerCase);
+      else yield* basicTokens(options.lowerCase ? lowerEach(part) : part, options.lowerCase, ANY_OTHER);
     }
   }
 
@@ -109,8 +118,8 @@ function requireToken(vocab: ReadonlyMap<string, number>, token: string): number
 }
 
 /** Cleaned, CJK characters set apart, lower-cased without accents, split at white space and punctuation. */
-function* basicTokens(text: string, lowerCase: boolean): Generator<string> {
-  for (const rawWord of splitWords(text)) {
+function* basicTokens(text: string, lowerCase: boolean, dropped: RegExp): Generator<string> {
+  for (const rawWord of splitWords(text, dropped)) {
     const word = lowerCase ? stripAccents(rawWord.toLowerCase()) : rawWord;
     let pending = '';
     for (const character of word) {
@@ -129,10 +138,10 @@ function* basicTokens(text: string, lowerCase: boolean): Generator<string> {
   }
 }
 
-function* splitWords(text: string): Generator<string> {
+function* splitWords(text: string, dropped: RegExp): Generator<string> {
   let word = '';
   for (const character of text) {
-    if (isDropped(character)) continue;
+    if (isDropped(character, dropped)) continue;
     const alone = isCjk(character.codePointAt(0) ?? 0);
     if (alone || /\s/u.test(character)) {
       if (word !== '') yield word;
@@ -145,10 +154,15 @@ function* splitWords(text: string): Generator<string> {
   if (word !== '') yield word;
 }
 
-/** NUL, the replacement character, control and format characters; tab and line ends count as white space instead. */
-function isDropped(character: string): boolean {
+/** The replacement character and what `dropped` matches; tab and line ends count as white space instead. */
+function isDropped(character: string, dropped: RegExp): boolean {
   if (character === '\t' || character === '\n' || character === '\r') return false;
-  return character === '\uFFFD' || /[\p{Cc}\p{Cf}]/u.test(character);
+  return character === '\uFFFD' || dropped.test(character);
+}
+
+/** Without a look at its neighbours: a sigma at the end of a word becomes the one that stands in its middle. */
+function lowerEach(text: string): string {
+  return Array.from(text, (character) => character.toLowerCase()).join('');
 }
 
 function stripAccents(word: string): string {

@@ -76,6 +76,13 @@ test('special tokens in a text are pieces of text unless the bundle says otherwi
   assert.deepEqual(tokenizer({ specialTokensInText: true }).tokenize('猫[SEP]狗').ids, [101, 4344, 102, 4318, 102]);
 });
 
+test('what transformers drops and lowers on its own is read as it does, where the bundle says so', () => {
+  const { tokenize } = tokenizer({ specialTokensInText: true });
+  assert.deepEqual(tokenize('猫\ue415狗').ids, [101, 4344, 4318, 102]);
+  assert.deepEqual(tokenize('ΣΟΦΟΣ').ids, [101, 226, 13392, 13399, 13392, 13396, 102]);
+  assert.deepEqual(tokenizer().tokenize('猫\ue415狗').ids, [101, 4344, 100, 4318, 102]);
+});
+
 test('a word longer than the limit is one unknown piece', () => {
   const { tokenize } = tokenizer({ maxWordCharacters: 5 });
   assert.deepEqual(tokenize('aaaaaa').ids, [101, 100, 102]);

@@ -162,6 +162,19 @@ test('two settings stand side by side, with what moved and how much they agree',
   await page.getByRole('button', { name: 'Compare queries (3)' }).click();
   await page.getByText('3 of 3 queries').waitFor();
   assert.equal(await page.locator('.table tbody tr').count(), 3);
+  await page.route('**/rank', async (route) => {
+    const response = await route.fetch();
+    const degraded = [{ stage: 'rerank', reason: 'deadline_exceeded', reranked: 2, wanted: 40 }];
+    const isShort = (route.request().postDataJSON() as { deadline_ms: number }).deadline_ms === 700;
+    await route.fulfill({ response, json: { ...((await response.json()) as object), ...(isShort && { degraded }) } });
+  });
+  await b.getByLabel('Deadline, ms').fill('700');
+  await page.getByText('Setting B: This answer lost something').waitFor();
+  await page.getByText('2 of 40 covers were reranked: the deadline came first.').waitFor();
+  await page.getByRole('button', { name: 'Compare queries (3)' }).click();
+  await page.getByText('Answers that lost something, of 3: A 0, B 3.').waitFor();
+  assert.equal(await page.getByText('lost something: B').count(), 3);
+  await page.unroute('**/rank');
   await b.getByLabel('Service').selectOption('second');
   await page.locator('.moved-column').nth(1).locator('.moved-row').first().waitFor();
   await b.getByText('second ·').waitFor();

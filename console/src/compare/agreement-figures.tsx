@@ -1,8 +1,8 @@
 import { t } from '../language/language.ts';
-import { type Agreement, DEPTH } from './agreement-of.ts';
+import { DEPTH, type MeanAgreement } from './agreement-of.ts';
 
 /** The figures of one query, or the means of a set. */
-export function AgreementFigures({ agreement }: { readonly agreement: Partial<Agreement> }) {
+export function AgreementFigures({ agreement }: { readonly agreement: MeanAgreement }) {
   const figures = [
     [t('compare.overlap', { k: DEPTH }), agreement.overlap],
     [t('compare.rbo'), agreement.rbo],

@@ -27,27 +27,20 @@ export function agreementOf(a: Ranking, b: Ranking, grades: Grades | undefined):
   };
 }
 
-/** Means over those that have the figure; undefined where none has. */
-export function meanAgreement(agreements: readonly Agreement[]): Partial<Agreement> {
-  const mean = (read: (agreement: Agreement) => number | undefined): number | undefined => {
-    const values = agreements.map(read).filter((value) => value !== undefined);
+/** Mean of each figure. */
+export type MeanAgreement = { readonly [Figure in keyof Agreement]: number | undefined };
+
+/** Each figure is averaged over the queries that have it, as NDCG needs judgements; undefined where none has. */
+export function meanAgreement(agreements: readonly Agreement[]): MeanAgreement {
+  const meanOf = (figure: keyof Agreement): number | undefined => {
+    const values = agreements.map((agreement) => agreement[figure]).filter((value) => value !== undefined);
     return values.length === 0 ? undefined : values.reduce((sum, value) => sum + value, 0) / values.length;
   };
   return {
-    ...defined(
-      'overlap',
-      mean(({ overlap }) => overlap),
-    ),
-    ...defined(
-      'rbo',
-      mean(({ rbo }) => rbo),
-    ),
-    tau: mean(({ tau }) => tau),
-    ndcgA: mean(({ ndcgA }) => ndcgA),
-    ndcgB: mean(({ ndcgB }) => ndcgB),
+    overlap: meanOf('overlap'),
+    rbo: meanOf('rbo'),
+    tau: meanOf('tau'),
+    ndcgA: meanOf('ndcgA'),
+    ndcgB: meanOf('ndcgB'),
   };
-}
-
-function defined<K extends string>(name: K, value: number | undefined): { [key in K]?: number } {
-  return value === undefined ? {} : ({ [name]: value } as { [key in K]?: number });
 }

@@ -3,13 +3,15 @@ import { type RankSettings, rankPath, rankRequest } from '../ranking/rank-settin
 import { isAbort, type ServiceClient } from '../service/client.ts';
 import { inParallel, withPatience } from '../service/in-parallel.ts';
 import { allGrades, type Grades } from '../service/judgements.ts';
-import { ServiceError } from '../service/service-error.ts';
+import { asServiceError, type ServiceError } from '../service/service-error.ts';
 import type { Ranking } from '../service/types.ts';
 import { type Agreement, agreementOf } from './agreement-of.ts';
 
 export interface ComparedQuery {
   readonly query: string;
   readonly agreement: Agreement;
+  /** Whether the side's answer lost something, such as covers that were to be reranked. */
+  readonly isDegraded: { readonly a: boolean; readonly b: boolean };
 }
 
 /** Two settings over a query set. */
@@ -41,8 +43,7 @@ export function createComparisonRun(client: ServiceClient): ComparisonRun {
 
   function fail(caught: unknown): void {
     if (isAbort(caught)) return;
-    if (!(caught instanceof ServiceError)) throw caught;
-    error.value = caught;
+    error.value = asServiceError(caught);
   }
 
   async function compare(
@@ -60,7 +61,8 @@ export function createComparisonRun(client: ServiceClient): ComparisonRun {
       );
     try {
       const [rankingA, rankingB] = await Promise.all([rank(a), rank(b)]);
-      compared.value = [...compared.value, { query, agreement: agreementOf(rankingA, rankingB, grades) }];
+      const isDegraded = { a: rankingA.degraded.length > 0, b: rankingB.degraded.length > 0 };
+      compared.value = [...compared.value, { query, agreement: agreementOf(rankingA, rankingB, grades), isDegraded }];
     } catch (caught) {
       if (stopped.aborted) return;
       failed.value += 1;
@@ -91,8 +93,9 @@ export function createComparisonRun(client: ServiceClient): ComparisonRun {
         await inParallel(queries, CONCURRENCY, stopped, (query) => compare(query, [a, b], grades.get(query), stopped));
       } catch (caught) {
         fail(caught);
+      } finally {
+        if (!stopped.aborted) isRunning.value = false;
       }
-      if (!stopped.aborted) isRunning.value = false;
     },
     stop() {
       running.abort();

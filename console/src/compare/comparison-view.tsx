@@ -1,6 +1,7 @@
 import { useSignal } from '@preact/signals';
 import { useEffect, useMemo, useRef } from 'preact/hooks';
 import { useConsole } from '../console-context.ts';
+import { Degraded } from '../elements/degraded.tsx';
 import { Empty, Failure } from '../elements/notice.tsx';
 import { QueryField } from '../elements/query-field.tsx';
 import { t } from '../language/language.ts';
@@ -61,11 +62,27 @@ export function ComparisonView() {
         ) : null
       ) : (
         <>
+          <LostStages pair={pair} />
           <AgreementFigures agreement={agreement} />
           <MovedCovers a={pair.a} b={pair.b} />
         </>
       )}
       <QuerySetComparison settingsA={a.settings} settingsB={b.settings} onChoose={type} />
+    </div>
+  );
+}
+
+/** Says on which side an answer was cut short: the figures below come from it as it is. */
+function LostStages({ pair: { a, b } }: { readonly pair: Pair }) {
+  if (a.degraded.length === 0 && b.degraded.length === 0) return null;
+  return (
+    <div class="sides">
+      <div>
+        <Degraded degraded={a.degraded} name={t('compare.setting', { name: 'A' })} />
+      </div>
+      <div>
+        <Degraded degraded={b.degraded} name={t('compare.setting', { name: 'B' })} />
+      </div>
     </div>
   );
 }

@@ -1,6 +1,6 @@
 import type { Signal } from '@preact/signals';
 import { useConsole } from '../console-context.ts';
-import { Failure } from '../elements/notice.tsx';
+import { Failure, Notice } from '../elements/notice.tsx';
 import { Progress } from '../elements/progress.tsx';
 import { QuerySetField } from '../elements/query-set-field.tsx';
 import { Scrolling } from '../elements/scrolling.tsx';
@@ -79,6 +79,7 @@ function Compared({ compared, onChoose }: ComparedProps) {
     <>
       <h3>{t('compare.mean')}</h3>
       <AgreementFigures agreement={meanAgreement(compared.map(({ agreement }) => agreement))} />
+      <DegradedCount compared={compared} />
       <p class="quiet small">{judged === 0 ? t('compare.notJudged') : t('compare.judged', { count: judged })}</p>
       <p class="quiet small">{t('compare.worst')}</p>
       <Scrolling label={t('compare.set')}>
@@ -94,12 +95,13 @@ function Compared({ compared, onChoose }: ComparedProps) {
             </tr>
           </thead>
           <tbody>
-            {leastAlike.map(({ query, agreement }) => (
+            {leastAlike.map(({ query, agreement, isDegraded }) => (
               <tr key={query}>
                 <th scope="row">
                   <button type="button" class="link-button" onClick={() => onChoose(query)}>
                     {query}
                   </button>
+                  <DegradedSides isDegraded={isDegraded} />
                 </th>
                 <td>{formatAgreement(agreement.overlap)}</td>
                 <td>{formatAgreement(agreement.rbo)}</td>
@@ -113,4 +115,18 @@ function Compared({ compared, onChoose }: ComparedProps) {
       </Scrolling>
     </>
   );
+}
+
+/** The means take in answers that lost something: how many they are on each side. */
+function DegradedCount({ compared }: { readonly compared: readonly ComparedQuery[] }) {
+  const a = compared.filter(({ isDegraded }) => isDegraded.a).length;
+  const b = compared.filter(({ isDegraded }) => isDegraded.b).length;
+  if (a === 0 && b === 0) return null;
+  return <Notice kind="warning">{t('compare.degraded', { a, b, count: compared.length })}</Notice>;
+}
+
+function DegradedSides({ isDegraded: { a, b } }: Pick<ComparedQuery, 'isDegraded'>) {
+  if (!a && !b) return null;
+  const sides = [...(a ? ['A'] : []), ...(b ? ['B'] : [])].join(', ');
+  return <span class="tag">{t('compare.degradedSides', { sides })}</span>;
 }

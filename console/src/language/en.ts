@@ -152,6 +152,9 @@ export const en = {
   'compare.failed': 'Failed: {count}',
   'compare.mean': 'Mean',
   'compare.query': 'Query',
+  'compare.degraded':
+    'Answers that lost something, of {count}: A {a}, B {b}. The means count them as they came; a longer deadline or a quieter service gives whole ones.',
+  'compare.degradedSides': 'lost something: {sides}',
   'compare.judged': 'NDCG over the judged queries ({count}); covers that nobody judged count as 0.',
   'compare.notJudged': 'None of these queries was judged, so there is no NDCG. Grade some under “Judge”.',
   'compare.worst': 'Least alike first. Choose a query to see it above.',

@@ -146,6 +146,9 @@ export const zh: Readonly<Record<keyof typeof en, string>> = {
   'compare.failed': '{count} 个失败',
   'compare.mean': '平均',
   'compare.query': '查询',
+  'compare.degraded':
+    '{count} 个查询中结果有所缺失的：A {a} 个，B {b} 个。平均值按原样计入这些结果；延长期限或待服务空闲后可得到完整结果。',
+  'compare.degradedSides': '有所缺失：{sides}',
   'compare.judged': 'NDCG 基于 {count} 个已标注的查询；未标注的封面按 0 计。',
   'compare.notJudged': '这些查询都未标注，因此没有 NDCG。请先在“标注”中打分。',
   'compare.worst': '差异最大的在前。点选查询可在上方查看。',

@@ -15,7 +15,10 @@ interface Load {
   calls: number;
 }
 
-/** Ranks a b c, without reranking c b a; one query is judged, one fails, and the first call of all is refused once. */
+/**
+ * Ranks a b c, without reranking c b a; one query is judged, one fails, one is not reranked in time, and the first call of
+ * all is refused once.
+ */
 function openClient(load: Load): ServiceClient {
   async function call(_method: string, _path: string, { body, signal }: CallOptions = {}): Promise<unknown> {
     const { query, rerank_k } = body as { query: string; rerank_k?: number };
@@ -30,7 +33,9 @@ function openClient(load: Load): ServiceClient {
     signal?.throwIfAborted();
     if (query === 'bad') throw new ServiceError({ code: 'unavailable', detail: '' }, { hadKey: false });
     const results = ['a', 'b', 'c'].map((id) => ({ id }));
-    return { query, results: rerank_k === 0 ? results.reverse() : results };
+    if (rerank_k === 0) return { query, results: results.reverse(), degraded: [] };
+    const late = { stage: 'rerank', reason: 'deadline_exceeded', reranked: 1, wanted: 3 };
+    return { query, results, degraded: query === 'late' ? [late] : [] };
   }
   const judged = '{"query":"cat","id":"a","grade":2}\n{"query":"cat","id":"c","grade":0}\n';
   return { call, bytes: async () => new Blob([judged]) } as ServiceClient;
@@ -71,4 +76,19 @@ test('a run that is stopped keeps what it has and asks for no more', async () =>
   assert.equal(run.isRunning.value, false);
   assert.ok(run.compared.value.length >= 6 && run.compared.value.length < 200);
   assert.equal(run.failed.value, 0);
+});
+
+test('answers that lost something are counted in, and marked on the side that lost it', async () => {
+  const run = createComparisonRun(openClient({ running: 0, most: 0, calls: 1 }));
+  await run.start(['cat', 'late'], A, B);
+  const lost = Object.fromEntries(run.compared.value.map(({ query, isDegraded }) => [query, isDegraded]));
+  assert.deepEqual(lost, { cat: { a: false, b: false }, late: { a: true, b: false } });
+});
+
+test('a run that breaks off is no longer running, and says why', async () => {
+  const client = { bytes: () => Promise.reject(new TypeError('Unexpected end')) } as unknown as ServiceClient;
+  const run = createComparisonRun(client);
+  await run.start(['cat'], A, B);
+  assert.equal(run.isRunning.value, false);
+  assert.equal(run.error.value?.problem.detail, 'Unexpected end');
 });

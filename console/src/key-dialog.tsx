@@ -1,6 +1,8 @@
+import { useSignal } from '@preact/signals';
 import type { RefObject } from 'preact';
-import { useId, useRef } from 'preact/hooks';
+import { useId } from 'preact/hooks';
 import { useConsole } from './console-context.ts';
+import { Notice } from './elements/notice.tsx';
 import { t } from './language/language.ts';
 
 /** Where a key is given for this tab, or taken away again. */
@@ -8,17 +10,23 @@ export function KeyDialog({ dialog }: { readonly dialog: RefObject<HTMLDialogEle
   const { keys } = useConsole();
   const id = useId();
   const titleId = useId();
-  const field = useRef<HTMLInputElement>(null);
+  /** Until the dialog closes; then it is the key in use again. */
+  const typed = useSignal<string | undefined>(undefined);
+  const isRefused = useSignal(false);
   const use = (key: string): void => {
-    keys.use(key);
-    dialog.current?.close();
+    isRefused.value = !keys.use(key);
+    if (!isRefused.value) dialog.current?.close();
+  };
+  const reset = (): void => {
+    typed.value = undefined;
+    isRefused.value = false;
   };
   return (
-    <dialog ref={dialog} aria-labelledby={titleId} class="dialog">
+    <dialog ref={dialog} onClose={reset} aria-labelledby={titleId} class="dialog">
       <form
         onSubmit={(event) => {
           event.preventDefault();
-          use(field.current?.value ?? '');
+          use(typed.value ?? keys.key.value);
         }}
       >
         <h2 id={titleId}>{t('key.title')}</h2>
@@ -26,14 +34,22 @@ export function KeyDialog({ dialog }: { readonly dialog: RefObject<HTMLDialogEle
           <label for={id}>{t('key.label')}</label>
           <input
             id={id}
-            ref={field}
             type="password"
             autocomplete="off"
             spellcheck={false}
-            value={keys.key.value}
+            value={typed.value ?? keys.key.value}
             placeholder="crk_…"
+            aria-invalid={isRefused.value}
+            aria-describedby={`${id}-hint`}
+            onInput={({ currentTarget }) => {
+              typed.value = currentTarget.value;
+              isRefused.value = false;
+            }}
           />
-          <p class="quiet small">{t('key.hint')}</p>
+          {isRefused.value ? <Notice kind="error">{t('key.refused')}</Notice> : null}
+          <p id={`${id}-hint`} class="quiet small">
+            {t('key.hint')}
+          </p>
         </div>
         <div class="row row-end">
           <button type="button" class="button button-quiet" onClick={() => dialog.current?.close()}>

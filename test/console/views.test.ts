@@ -129,6 +129,9 @@ test('where keys are needed the page says so, tells a wrong one, and works with 
     await page.getByLabel('Key', { exact: true }).fill(key);
     await page.getByRole('button', { name: 'Use this key' }).click();
   };
+  await give('crk_密钥');
+  await page.getByText('No request can carry this key').waitFor();
+  await page.getByRole('button', { name: 'Close' }).click();
   await give('crk_wrong');
   await page.getByText('The service does not know this key.').waitFor();
   await give(rankKey);

@@ -1,8 +1,8 @@
-import { type ReadonlySignal, signal } from '@preact/signals';
+import { computed, type ReadonlySignal, signal } from '@preact/signals';
 import { readBase64 } from '../service/base64.ts';
 import { isAbort, type ServiceClient } from '../service/client.ts';
 import { inParallel, withPatience } from '../service/in-parallel.ts';
-import { type Problem, ServiceError } from '../service/service-error.ts';
+import { asServiceError, type Problem, type ServiceError } from '../service/service-error.ts';
 import type { ItemOutcome } from '../service/types.ts';
 import type { NewItem } from './new-items.ts';
 
@@ -30,7 +30,7 @@ const ENDING = new Set(['unauthenticated', 'forbidden', 'network', 'draining', '
 
 export function createAdding(client: ServiceClient, maxImageBytes: () => number): Adding {
   const items = signal<readonly AddedItem[]>([]);
-  const isRunning = signal(false);
+  const isRunning = computed(() => items.value.some(({ state }) => state === 'waiting' || state === 'running'));
   const error = signal<ServiceError | undefined>(undefined);
   let running = new AbortController();
 
@@ -60,10 +60,10 @@ export function createAdding(client: ServiceClient, maxImageBytes: () => number)
       else set(position, { state: 'failed', problem: outcome?.error ?? { code: 'other', detail: '' } });
     } catch (caught) {
       if (isAbort(caught)) return set(position, { state: 'stopped' });
-      if (!(caught instanceof ServiceError)) throw caught;
-      set(position, { state: 'failed', problem: caught.problem });
-      if (!ENDING.has(caught.problem.code)) return;
-      error.value = caught;
+      const failed = asServiceError(caught);
+      set(position, { state: 'failed', problem: failed.problem });
+      if (!ENDING.has(failed.problem.code)) return;
+      error.value = failed;
       running.abort();
     }
   }
@@ -78,12 +78,10 @@ export function createAdding(client: ServiceClient, maxImageBytes: () => number)
       if (running.signal.aborted) running = new AbortController();
       const { signal: stopped } = running;
       error.value = undefined;
-      isRunning.value = true;
       await inParallel(wanted, CONCURRENCY, stopped, (item, position) => add(item, from + position, stopped));
       items.value = items.value.map((item) =>
         stopped.aborted && item.state === 'waiting' ? { ...item, state: 'stopped' } : item,
       );
-      isRunning.value = items.value.some(({ state }) => state === 'waiting' || state === 'running');
     },
     stop() {
       running.abort();

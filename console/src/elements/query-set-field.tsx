@@ -1,6 +1,10 @@
+import { useSignal } from '@preact/signals';
 import { useId } from 'preact/hooks';
 import { t } from '../language/language.ts';
 import type { QuerySet } from '../ranking/query-set.ts';
+import { readFile } from '../service/read-file.ts';
+import { asServiceError, type ServiceError } from '../service/service-error.ts';
+import { Failure } from './notice.tsx';
 
 const TEXTS = '.txt,.tsv,.csv,.ndjson,.jsonl,text/plain,text/tab-separated-values';
 
@@ -8,6 +12,15 @@ const TEXTS = '.txt,.tsv,.csv,.ndjson,.jsonl,text/plain,text/tab-separated-value
 export function QuerySetField({ set }: { readonly set: QuerySet }) {
   const id = useId();
   const fileId = useId();
+  const error = useSignal<ServiceError | undefined>(undefined);
+  const read = async (file: File): Promise<void> => {
+    try {
+      set.type(await readFile(file.text()));
+      error.value = undefined;
+    } catch (caught) {
+      error.value = asServiceError(caught);
+    }
+  };
   return (
     <div class="field query-set">
       <label for={id}>{t('querySet.label')}</label>
@@ -26,9 +39,9 @@ export function QuerySetField({ set }: { readonly set: QuerySet }) {
             id={fileId}
             type="file"
             accept={TEXTS}
-            onChange={async ({ currentTarget }) => {
+            onChange={({ currentTarget }) => {
               const [file] = currentTarget.files ?? [];
-              if (file !== undefined) set.type(await file.text());
+              if (file !== undefined) void read(file);
               currentTarget.value = '';
             }}
           />
@@ -37,6 +50,7 @@ export function QuerySetField({ set }: { readonly set: QuerySet }) {
           </label>
         </span>
       </div>
+      {error.value === undefined ? null : <Failure error={error.value} />}
     </div>
   );
 }

@@ -6,7 +6,7 @@ import { QuerySetField } from '../elements/query-set-field.tsx';
 import { t } from '../language/language.ts';
 import type { QuerySet } from '../ranking/query-set.ts';
 import { allGrades } from '../service/judgements.ts';
-import { ServiceError } from '../service/service-error.ts';
+import { asServiceError, type ServiceError } from '../service/service-error.ts';
 import { GradingDesk } from './grading-desk.tsx';
 import { JudgementFiles } from './judgement-files.tsx';
 import type { Judging } from './judging.ts';
@@ -41,8 +41,7 @@ function JudgeStart({ judging, set }: { readonly judging: Judging; readonly set:
       set.take([...(await allGrades(client)).keys()]);
       error.value = undefined;
     } catch (caught) {
-      if (!(caught instanceof ServiceError)) throw caught;
-      error.value = caught;
+      error.value = asServiceError(caught);
     }
   };
   return (

@@ -4,7 +4,8 @@ import { useConsole } from '../console-context.ts';
 import { formatCount } from '../elements/format.ts';
 import { Failure, Notice } from '../elements/notice.tsx';
 import { t } from '../language/language.ts';
-import { ServiceError } from '../service/service-error.ts';
+import { readFile } from '../service/read-file.ts';
+import { asServiceError, type ServiceError } from '../service/service-error.ts';
 
 const FORMATS = ['cbvs', 'trec', 'topics', 'json'] as const;
 type Format = (typeof FORMATS)[number];
@@ -34,8 +35,7 @@ export function JudgementFiles({ written }: { readonly written: number }) {
       await work();
       error.value = undefined;
     } catch (caught) {
-      if (!(caught instanceof ServiceError)) throw caught;
-      error.value = caught;
+      error.value = asServiceError(caught);
     }
   };
   const count = async (): Promise<void> => {
@@ -49,8 +49,10 @@ export function JudgementFiles({ written }: { readonly written: number }) {
 
   const download = (format: Format): Promise<void> =>
     attempt(async () => save(await client.bytes('/judgements/export', { query: { format } }), fileName(format)));
-  const upload = (text: string, topics: string | undefined): Promise<void> =>
+  const upload = (file: File, topicsFile: File | undefined): Promise<void> =>
     attempt(async () => {
+      const text = await readFile(file.text());
+      const topics = topicsFile === undefined ? undefined : await readFile(topicsFile.text());
       imported.value = await client.call<Imported>('POST', '/judgements/import', {
         body: { text, ...(topics === undefined ? {} : { topics }) },
       });
@@ -94,7 +96,7 @@ export function JudgementFiles({ written }: { readonly written: number }) {
   );
 }
 
-function ImportForm({ onImport }: { readonly onImport: (text: string, topics: string | undefined) => Promise<void> }) {
+function ImportForm({ onImport }: { readonly onImport: (file: File, topics: File | undefined) => Promise<void> }) {
   const id = useId();
   const topicsId = useId();
   const file = useRef<HTMLInputElement>(null);
@@ -103,10 +105,10 @@ function ImportForm({ onImport }: { readonly onImport: (text: string, topics: st
   return (
     <form
       class="row row-bottom"
-      onSubmit={async (event) => {
+      onSubmit={(event) => {
         event.preventDefault();
-        const text = await file.current?.files?.[0]?.text();
-        if (text !== undefined) await onImport(text, await topics.current?.files?.[0]?.text());
+        const chosen = file.current?.files?.[0];
+        if (chosen !== undefined) void onImport(chosen, topics.current?.files?.[0]);
       }}
     >
       <div class="field">

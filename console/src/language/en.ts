@@ -29,6 +29,7 @@ export const en = {
   'key.title': 'API key',
   'key.label': 'Key',
   'key.hint': 'Kept in this tab until you close it, and sent to this service only.',
+  'key.refused': 'No request can carry this key: it has characters that no key has. Copy it again.',
   'key.save': 'Use this key',
   'key.forget': 'Forget it',
   'key.close': 'Close',
@@ -36,13 +37,15 @@ export const en = {
 
   'error.network':
     'The service cannot be reached. Is it running? Your entry is kept; it is tried again when you change it.',
+  'error.unreadable_answer':
+    'What came back is not a whole answer of the service. A proxy in between may be the cause; try again.',
+  'error.unreadable_file': 'This file cannot be read: it is a folder, or it was changed or deleted. Choose it again.',
   'error.unauthenticated.none': 'This service asks for a key. Enter one with the scope {scope} under “Key”.',
   'error.unauthenticated.wrong':
     'The service does not know this key. Check it under “Key”; copied keys often lose a character.',
   'error.forbidden': 'This key may not do that: it lacks a scope. {detail}',
   'error.invalid_request': 'The service refuses this request: {detail}',
   'error.queryTooLong': 'The query has more than {limit} characters. Shorten it; real queries have about ten.',
-  'error.unreadable_file': 'This file cannot be read. Was it moved or changed since? Choose it again.',
   'error.undecodable_image': 'This picture cannot be decoded. Is it a whole JPEG, PNG or WebP file?',
   'error.unsupported_image': 'This kind of picture is not supported. Use JPEG, PNG or WebP.',
   'error.image_too_large': 'The picture has too many pixels. Scale it down and try again.',

@@ -4,6 +4,7 @@ import type { Problem, ServiceError } from './service-error.ts';
 /** Codes whose advice needs nothing but the code. */
 const BY_CODE: Readonly<Record<string, Sentence>> = {
   network: 'error.network',
+  unreadable_answer: 'error.unreadable_answer',
   unreadable_file: 'error.unreadable_file',
   undecodable_image: 'error.undecodable_image',
   unsupported_image: 'error.unsupported_image',

@@ -1,5 +1,5 @@
 import type { KeyHolder } from './key.ts';
-import { type Problem, ServiceError } from './service-error.ts';
+import { type Problem, ServiceError, unreadableAnswer } from './service-error.ts';
 
 export interface CallOptions {
   readonly body?: unknown;
@@ -15,7 +15,12 @@ export interface ServiceClient {
 }
 
 export function createServiceClient({ key }: KeyHolder): ServiceClient {
-  async function send(method: string, path: string, { body, query, signal }: CallOptions): Promise<Response> {
+  async function send<T>(
+    method: string,
+    path: string,
+    { body, query, signal }: CallOptions,
+    read: (response: Response) => Promise<T>,
+  ): Promise<T> {
     const address = query === undefined ? path : `${path}?${new URLSearchParams(query)}`;
     const hadKey = key.value !== '';
     let response: Response;
@@ -33,7 +38,7 @@ export function createServiceClient({ key }: KeyHolder): ServiceClient {
       if (signal?.aborted) throw error;
       throw new ServiceError({ code: 'network', detail: '' }, { hadKey });
     }
-    if (response.ok) return response;
+    if (response.ok) return readBody(response, read, signal);
     const retryAfter = Number(response.headers.get('retry-after') ?? Number.NaN);
     throw new ServiceError(await problemOf(response), {
       hadKey,
@@ -42,11 +47,24 @@ export function createServiceClient({ key }: KeyHolder): ServiceClient {
   }
 
   return {
-    async call<T>(method: string, path: string, options: CallOptions = {}) {
-      return (await (await send(method, path, options)).json()) as T;
-    },
-    bytes: async (path, options = {}) => (await send('GET', path, options)).blob(),
+    call: <T>(method: string, path: string, options: CallOptions = {}) =>
+      send(method, path, options, async (response) => (await response.json()) as T),
+    bytes: (path, options = {}) => send('GET', path, options, (response) => response.blob()),
   };
+}
+
+/** An answer may break off on its way, or be a proxy's own page. */
+async function readBody<T>(
+  response: Response,
+  read: (response: Response) => Promise<T>,
+  signal: AbortSignal | undefined,
+): Promise<T> {
+  try {
+    return await read(response);
+  } catch (error) {
+    if (signal?.aborted) throw error;
+    throw unreadableAnswer();
+  }
 }
 
 /** A proxy in between may answer with something else. */

@@ -1,4 +1,5 @@
 import type { ServiceClient } from './client.ts';
+import { unreadableAnswer } from './service-error.ts';
 import type { Grade, Judgement } from './types.ts';
 
 /** Grade by cover id. */
@@ -18,9 +19,17 @@ export async function allGrades(client: ServiceClient, signal?: AbortSignal): Pr
   const byQuery = new Map<string, Map<string, Grade>>();
   for (const line of (await file.text()).split('\n')) {
     if (line === '') continue;
-    const { query, id, grade } = JSON.parse(line) as { query: string; id: string; grade: Grade };
+    const { query, id, grade } = judgementOf(line);
     const grades = byQuery.get(query) ?? new Map<string, Grade>();
     byQuery.set(query, grades.set(id, grade));
   }
   return byQuery;
+}
+
+function judgementOf(line: string): { readonly query: string; readonly id: string; readonly grade: Grade } {
+  try {
+    return JSON.parse(line) as ReturnType<typeof judgementOf>;
+  } catch {
+    throw unreadableAnswer();
+  }
 }

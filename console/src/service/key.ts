@@ -1,11 +1,14 @@
 import { signal } from '@preact/signals';
 
 const KEPT_AS = 'coverrank.key';
+/** What a header can hold: Latin-1 without its control characters. */
+const SENDABLE = /^[\x20-\x7e\xa0-\xff]*$/;
 
 export interface KeyHolder {
   /** Empty where none is set. */
   readonly key: { readonly value: string };
-  use(key: string): void;
+  /** False, and nothing changes, for a key that no request could carry. */
+  use(key: string): boolean;
 }
 
 /** Session storage, as far as it is needed. */
@@ -21,9 +24,12 @@ export function createKeyHolder(storage: KeyStorage): KeyHolder {
   return {
     key,
     use(given) {
-      key.value = given.trim();
+      const wanted = given.trim();
+      if (!SENDABLE.test(wanted)) return false;
+      key.value = wanted;
       if (key.value === '') storage.removeItem(KEPT_AS);
       else storage.setItem(KEPT_AS, key.value);
+      return true;
     },
   };
 }

@@ -7,7 +7,10 @@ export interface Problem {
   readonly errors?: readonly { readonly path: string; readonly message: string }[];
 }
 
-/** A call that did not end in an answer. `network` stands for a service that could not be reached at all. */
+/**
+ * A call that did not end in an answer. Beside the service's own codes: `network`, where it could not be reached at
+ * all; `unreadable_answer`; and `unreadable_file`, where what should be sent cannot be read.
+ */
 export class ServiceError extends Error {
   readonly problem: Problem;
   readonly retryAfterSeconds: number | undefined;
@@ -27,4 +30,9 @@ export function asServiceError(caught: unknown): ServiceError {
   if (caught instanceof ServiceError) return caught;
   const detail = caught instanceof Error ? caught.message : String(caught);
   return new ServiceError({ code: 'other', detail }, { hadKey: false });
+}
+
+/** Something came, but not what the service says. */
+export function unreadableAnswer(): ServiceError {
+  return new ServiceError({ code: 'unreadable_answer', detail: '', retryable: true }, { hadKey: false });
 }

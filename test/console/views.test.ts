@@ -184,7 +184,7 @@ test('two settings stand side by side, with what moved and how much they agree',
 });
 
 test('covers are graded by keys, taken back, and kept by the service', { skip }, async (t) => {
-  const page = await open(t, 'judge');
+  const page = await open(t, 'judge', service, REFUSALS);
   await page.getByRole('textbox', { name: 'Queries' }).fill('moose\ncake');
   const depth = page.getByLabel('Covers per query');
   await depth.fill('');
@@ -207,6 +207,22 @@ test('covers are graded by keys, taken back, and kept by the service', { skip },
   await page.keyboard.press('ArrowLeft');
   for (const key of ['2', '0', '1']) await page.keyboard.press(key);
   await page.getByText('Every cover of this query has a grade.').waitFor();
+  const spoken = page.locator('[aria-live] span');
+  await spoken.getByText('Graded 1').waitFor();
+  await spoken.evaluate((element) => element.setAttribute('id', 'spoken-before'));
+  await page.keyboard.press('1');
+  await page.locator('#spoken-before').waitFor({ state: 'detached' });
+  assert.equal(await spoken.innerText(), 'Graded 1');
+  await page.keyboard.press('u');
+  await spoken.getByText('Taken back.').waitFor();
+  await page.route('**/judgements', (route) => (route.request().method() === 'PUT' ? route.abort() : route.continue()));
+  await page.keyboard.press('0');
+  await page.getByText('Grades that did not arrive: 1').waitFor();
+  assert.equal(await spoken.innerText(), 'Taken back.', 'a grade that did not arrive is not told as given');
+  await page.unroute('**/judgements');
+  await page.getByRole('button', { name: 'Try again' }).click();
+  await page.getByText('Grades that did not arrive').waitFor({ state: 'detached' });
+  await page.keyboard.press('u');
   await page.getByText('Judgements kept: 3. Queries judged: 1.').waitFor();
   await page.keyboard.press('u');
   await page.getByText('2 of 3 covers graded').waitFor();

@@ -1,4 +1,4 @@
-import { useEffect } from 'preact/hooks';
+import { useEffect, useMemo } from 'preact/hooks';
 import { useConsole } from '../console-context.ts';
 import { Failure, Notice } from '../elements/notice.tsx';
 import { Picture } from '../elements/picture.tsx';
@@ -12,7 +12,7 @@ const GRADES = [0, 1, 2] as const;
 
 /** One cover at a time, large, with the query above it and all covers of the query below. */
 export function GradingDesk({ judging }: { readonly judging: Judging }) {
-  const { announce } = useConsole();
+  const { give, undo } = useSpokenGrades(judging);
   const { queries, at, hits, grades, cover } = judging;
   const graded = hits.value.filter(({ id }) => grades.value.has(id)).length;
   const isDone = hits.value.length > 0 && graded === hits.value.length;
@@ -20,10 +20,10 @@ export function GradingDesk({ judging }: { readonly judging: Judging }) {
 
   useEffect(() => {
     const actions: Readonly<Record<string, () => void>> = {
-      ...Object.fromEntries(GRADES.map((grade) => [String(grade), () => give(grade)])),
+      ...Object.fromEntries(GRADES.map((grade) => [String(grade), () => void give(grade)])),
       ArrowLeft: () => judging.goToCover(cover.peek() - 1),
       ArrowRight: () => judging.goToCover(cover.peek() + 1),
-      u: undo,
+      u: () => void undo(),
       n: () => void judging.goToQuery(at.peek() + 1),
       p: () => void judging.goToQuery(at.peek() - 1),
     };
@@ -34,17 +34,9 @@ export function GradingDesk({ judging }: { readonly judging: Judging }) {
       event.preventDefault();
       action();
     };
-    function give(grade: Grade): void {
-      void judging.grade(grade);
-      announce(t('judge.graded', { grade }));
-    }
-    function undo(): void {
-      void judging.undo();
-      announce(t('judge.undone'));
-    }
     addEventListener('keydown', onKey);
     return () => removeEventListener('keydown', onKey);
-  }, [announce, at, cover, judging]);
+  }, [at, cover, give, judging, undo]);
 
   return (
     <section class="panel desk" aria-labelledby="desk-query">
@@ -70,7 +62,7 @@ export function GradingDesk({ judging }: { readonly judging: Judging }) {
         <Failure error={judging.error.value} retry={() => void judging.goToQuery(at.value)} />
       )}
       {judging.busy.value ? <p class="quiet">{t('word.loadingPage')}</p> : null}
-      <CurrentCover judging={judging} />
+      <CurrentCover judging={judging} onGrade={give} />
       {isDone ? <Notice kind="info">{t(isLast ? 'judge.allDone' : 'judge.done')}</Notice> : null}
       <div class="row row-center">
         <button
@@ -81,7 +73,7 @@ export function GradingDesk({ judging }: { readonly judging: Judging }) {
         >
           {t('judge.previousQuery')}
         </button>
-        <button type="button" class="button" disabled={!judging.canUndo.value} onClick={() => void judging.undo()}>
+        <button type="button" class="button" disabled={!judging.canUndo.value} onClick={() => void undo()}>
           {t('judge.undo')}
         </button>
         <button
@@ -99,7 +91,28 @@ export function GradingDesk({ judging }: { readonly judging: Judging }) {
   );
 }
 
-function CurrentCover({ judging }: { readonly judging: Judging }) {
+/** Grades given and taken back, told to those who hear the page once the service has them. */
+function useSpokenGrades(judging: Judging) {
+  const { announce } = useConsole();
+  return useMemo(
+    () => ({
+      async give(grade: Grade): Promise<void> {
+        if (await judging.grade(grade)) announce(t('judge.graded', { grade }));
+      },
+      async undo(): Promise<void> {
+        if (await judging.undo()) announce(t('judge.undone'));
+      },
+    }),
+    [announce, judging],
+  );
+}
+
+interface CurrentCoverProps {
+  readonly judging: Judging;
+  readonly onGrade: (grade: Grade) => Promise<void>;
+}
+
+function CurrentCover({ judging, onGrade }: CurrentCoverProps) {
   const hit = judging.hits.value[judging.cover.value];
   if (hit === undefined) return null;
   const grade = judging.grades.value.get(hit.id);
@@ -118,7 +131,7 @@ function CurrentCover({ judging }: { readonly judging: Judging }) {
             type="button"
             class={`grade grade-${each}`}
             aria-pressed={grade === each}
-            onClick={() => void judging.grade(each)}
+            onClick={() => void onGrade(each)}
           >
             <kbd>{each}</kbd>
             {t(`judge.grade${each}`)}

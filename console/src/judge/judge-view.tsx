@@ -10,6 +10,7 @@ import { asServiceError, type ServiceError } from '../service/service-error.ts';
 import { GradingDesk } from './grading-desk.tsx';
 import { JudgementFiles } from './judgement-files.tsx';
 import type { Judging } from './judging.ts';
+import { UnsentGrades } from './unsent-grades.tsx';
 
 /** Grading covers of a query set, and the files that judgements come and go in. */
 export function JudgeView() {
@@ -18,6 +19,7 @@ export function JudgeView() {
     <div class="view">
       <h1>{t('judge.title')}</h1>
       <p class="lead">{t('judge.intro')}</p>
+      <UnsentGrades judging={judging} />
       {judging.queries.value.length === 0 ? (
         <JudgeStart judging={judging} set={querySets.judging} />
       ) : (

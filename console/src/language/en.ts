@@ -187,6 +187,8 @@ export const en = {
   'judge.done': 'Every cover of this query has a grade.',
   'judge.allDone': 'All queries are done. Export the judgements below, or begin another set.',
   'judge.graded': 'Graded {grade}',
+  'judge.unsent': 'Grades that did not arrive: {count}',
+  'judge.forgetUnsent': 'Give them up',
   'judge.leave': 'Other queries',
   'judge.keys': 'Keys: 0 1 2 grade · ← → move · U undo · N P next and previous query',
   'judge.kept': 'Judgements kept: {total}. Queries judged: {queries}.',

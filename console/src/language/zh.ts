@@ -180,6 +180,8 @@ export const zh: Readonly<Record<keyof typeof en, string>> = {
   'judge.done': '此查询的封面都已打分。',
   'judge.allDone': '全部查询已完成。可在下方导出标注，或开始另一组。',
   'judge.graded': '已打 {grade} 分',
+  'judge.unsent': '有 {count} 个分数未能送达',
+  'judge.forgetUnsent': '放弃',
   'judge.leave': '换一组查询',
   'judge.keys': '按键：0 1 2 打分 · ← → 移动 · U 撤销 · N P 下一个／上一个查询',
   'judge.kept': '已保存 {queries} 个查询的 {total} 条标注。',

@@ -53,9 +53,10 @@ export function convertCommand(): Command {
       'fp32',
     )
     .addOption(
-      new Option('--token-bits <n>', 'bits of a number of the stored image tokens (default 10; R2D2: 16)').choices(
-        TOKEN_BITS.map(String),
-      ),
+      new Option(
+        '--token-bits <n>',
+        'bits of a number of the stored image tokens (default 10; R2D2 and odd widths: 16)',
+      ).choices(TOKEN_BITS.map(String)),
     )
     .option('--pool-tokens <n>', 'average n x n patches into one stored image token (default 1: none)', positiveInteger)
     .option(

@@ -9,10 +9,9 @@ import { comparisonVerdict, type System } from '../../eval/report/comparison.ts'
 import { shownCovers, type Thumbnails } from '../../eval/report/html/covers.ts';
 import { rankingPage } from '../../eval/report/html/ranking-page.ts';
 import { type Configuration, type RankingReport, rankingReport } from '../../eval/report/ranking-report.ts';
-import { cosineRow } from '../../eval/scoring/cosines.ts';
 import type { MissingPicture } from '../../eval/scoring/gallery.ts';
 import { scoreIndexed } from '../../eval/scoring/score-indexed.ts';
-import { scoreJudgements } from '../../eval/scoring/score-judgements.ts';
+import { galleryCosines, scoreJudgements } from '../../eval/scoring/score-judgements.ts';
 import { type SignalTable, weighSignals } from '../../eval/scoring/signal-table.ts';
 import { signalsOf } from '../../ranking/fuse.ts';
 import { readInput } from '../input-files.ts';
@@ -120,7 +119,7 @@ async function fromBundle(flags: RankingFlags, config: Config): Promise<Evaluate
         problems: judgements.problems,
         presence: gallery.presence,
         moreMetrics: galleryRecall(pairs, gallery.covers.length, (query, row) =>
-          cosineRow(gallery, queries[query] ?? new Float32Array(), row),
+          galleryCosines(gallery, queries[query] ?? new Float32Array(), flags.missing, row),
         ),
         configuration: {
           data: flags.data ?? '',

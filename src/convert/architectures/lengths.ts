@@ -42,9 +42,10 @@ export function tokenShape(
   { tokenBits, poolTokens: pool = 1 }: Pick<PlanOptions, 'tokenBits' | 'poolTokens'>,
   usualBits: TokenBits,
 ): TokenShape {
-  const bits = tokenBits ?? usualBits;
+  const fits = (bits: TokenBits): boolean => Number.isInteger((vision.width * (bits - 8)) / 8);
+  const bits = tokenBits ?? (fits(usualBits) ? usualBits : 16);
   if (vision.kind !== 'vit') return { count: 0, grid: 0, pool: 1, width: vision.width, bits };
-  if (!Number.isInteger((vision.width * (bits - 8)) / 8)) {
+  if (!fits(bits)) {
     throw failure(
       'invalid_config',
       `--token-bits ${bits} does not fit tokens of ${vision.width} numbers: use 8 or 16.`,

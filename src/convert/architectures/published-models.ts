@@ -49,6 +49,8 @@ export function assertNamedModels(
   if (named.vision !== undefined) {
     const model = lookUpModel(VISION_MODELS, named.vision, '--vision-model');
     if (!matchesVision(model, vision)) mismatch(named.vision, sizesOfVision(vision));
+    if ((model.size ?? vision.size) !== vision.size)
+      mismatch(named.vision, `${sizesOfVision(vision)} for ${vision.size} pixels`);
   }
   if (named.text !== undefined) {
     const model = lookUpModel(TEXT_MODELS, named.text, '--text-model');

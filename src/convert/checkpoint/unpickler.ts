@@ -11,7 +11,8 @@ import { type StorageReference, TensorReference } from './tensor-reference.ts';
  * Values may refer to each other in cycles; who walks them has to bound the depth.
  */
 
-const MAX_OPCODES = 20_000_000;
+/** Opcodes, and elements that calls of known globals go through. */
+const MAX_STEPS = 20_000_000;
 const MAX_STACK = 1_000_000;
 
 /** Delimits the items that a later opcode collects. */
@@ -24,6 +25,7 @@ interface Machine {
   readonly marks: number[];
   readonly memo: Map<number, unknown>;
   readonly storages: Map<string, StorageReference>;
+  steps: number;
   result: { readonly value: unknown } | undefined;
 }
 
@@ -51,10 +53,12 @@ export function unpickleNext(bytes: Buffer, start: number): Unpickled {
     marks: [],
     memo: new Map(),
     storages: new Map(),
+    steps: 0,
     result: undefined,
   };
-  for (let count = 0; machine.result === undefined; count++) {
-    if (count > MAX_OPCODES || machine.stack.length > MAX_STACK) malformed('it is larger than any checkpoint needs');
+  for (; machine.result === undefined; machine.steps++) {
+    if (machine.steps > MAX_STEPS || machine.stack.length > MAX_STACK)
+      malformed('it is larger than any checkpoint needs');
     const position = machine.reader.position();
     const opcode = machine.reader.u8();
     const operation = OPERATIONS[opcode];
@@ -176,6 +180,8 @@ function call(machine: Machine): void {
   const callee = pop(machine);
   if (!isGlobal(callee)) malformed('it calls something that is no known global');
   if (!Array.isArray(args)) malformed(`${callee.label} is called without a tuple of arguments`);
+  // A list can be named again in two bytes, and an OrderedDict goes through all of it each time.
+  if (Array.isArray(args[0])) machine.steps += args[0].length;
   push(machine, callee.call(args));
 }
 

@@ -81,6 +81,14 @@ export function rowsOf({ starts }: JudgedPairs, query: number): { readonly from:
   return { from: at(starts, query), to: at(starts, query + 1) };
 }
 
+/** The rows of several queries, in the queries' order. */
+export function rowsOfQueries(pairs: JudgedPairs, queries: readonly number[]): number[] {
+  return queries.flatMap((query) => {
+    const { from, to } = rowsOf(pairs, query);
+    return Array.from({ length: to - from }, (_, offset) => from + offset);
+  });
+}
+
 /** [R]: the query of each row. */
 export function queryOfRows(pairs: JudgedPairs): Int32Array {
   const query = new Int32Array(pairs.label.length);
@@ -91,24 +99,27 @@ export function queryOfRows(pairs: JudgedPairs): Int32Array {
   return query;
 }
 
-/** The same queries with only the rows that `keep` says yes to; scores are filtered by `rows`. */
+/** The rows that `keep` says yes to, and the queries that have any; scores are filtered by `rows`. */
 export function filterRows(
   pairs: JudgedPairs,
   keep: (row: number) => boolean,
 ): { readonly pairs: JudgedPairs; readonly rows: Int32Array } {
-  const starts = new Int32Array(pairs.starts.length);
+  const queries: string[] = [];
+  const starts = [0];
   const rows: number[] = [];
-  for (let query = 0; query < pairs.queries.length; query++) {
-    const { from, to } = rowsOf(pairs, query);
-    for (let row = from; row < to; row++) if (keep(row)) rows.push(row);
-    starts[query + 1] = rows.length;
+  for (const [query, text] of pairs.queries.entries()) {
+    rows.push(...rowsOfQueries(pairs, [query]).filter(keep));
+    if (rows.length === starts.at(-1)) continue;
+    queries.push(text);
+    starts.push(rows.length);
   }
   const kept = Int32Array.from(rows);
   return {
     rows: kept,
     pairs: {
       ...pairs,
-      starts,
+      queries,
+      starts: Int32Array.from(starts),
       cover: kept.map((row) => at(pairs.cover, row)),
       label: Uint8Array.from(kept, (row) => at(pairs.label, row)),
       line: kept.map((row) => at(pairs.line, row)),

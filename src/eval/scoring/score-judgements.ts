@@ -55,12 +55,8 @@ export async function scoreJudgements<F extends PictureFeatures>(
     onProgress: (done, all) => onProgress?.('pictures', done, all),
   });
   const embeddings = await recall.model.encodeTexts(judged.queries);
-  const pairs = withUnjudged(
-    missing === 'blank' ? judged : withoutMissing(judged, gallery),
-    gallery,
-    embeddings,
-    unjudged,
-  );
+  const kept = missing === 'blank' ? judged : withoutMissing(judged, gallery);
+  const pairs = withUnjudged(kept, gallery, embeddingsOf(kept.queries, judged.queries, embeddings), unjudged);
   const queries = embeddingsOf(pairs.queries, judged.queries, embeddings);
 
   const text = queryOfRows(pairs);
@@ -97,6 +93,18 @@ function embeddingsOf(
 function notIn(covers: readonly string[]): (cover: string) => boolean {
   const known = new Set(covers);
   return (cover) => !known.has(cover);
+}
+
+/** Cosines of a query with the whole gallery, [C] into `row`; what is left out comes after everything. */
+export function galleryCosines(
+  gallery: Gallery,
+  query: Float32Array,
+  missing: ScoringOptions['missing'],
+  row: Float32Array,
+): void {
+  cosineRow(gallery, query, row);
+  if (missing === 'blank') return;
+  for (const [cover, hash] of gallery.imageHashes.entries()) if (hash === undefined) row[cover] = -Infinity;
 }
 
 function withoutMissing(pairs: JudgedPairs, gallery: Gallery): JudgedPairs {

@@ -1,4 +1,4 @@
-import { type JudgedPairs, rowsOf } from '../judgements/judged-pairs.ts';
+import { type JudgedPairs, rowsOf, rowsOfQueries } from '../judgements/judged-pairs.ts';
 import type { SignalTable } from '../scoring/signal-table.ts';
 import { fitLogistic } from './logistic.ts';
 
@@ -6,6 +6,7 @@ export type Weights = Readonly<Record<string, number>>;
 
 /** Pairs of rows of one query, the one with the higher label first: what a pairwise objective learns from. */
 export interface Preferences {
+  readonly pairs: JudgedPairs;
   /** [Q + 1]: query q has the preferences starts[q] … starts[q + 1] - 1. */
   readonly starts: Int32Array;
   /** [P] rows. */
@@ -37,6 +38,7 @@ export function preferencesOf(pairs: JudgedPairs): Preferences {
     starts[query + 1] = better.length;
   }
   return {
+    pairs,
     starts,
     better: Int32Array.from(better),
     worse: Int32Array.from(worse),
@@ -56,7 +58,11 @@ export function fitWeights(
   queries: readonly number[],
   penalty: number,
 ): Weights {
-  const deviations = signals.columns.map(standardDeviation);
+  // Of these queries alone: what is held out must not even set the scale.
+  const rows = rowsOfQueries(preferences.pairs, queries);
+  const deviations = signals.columns.map((column) =>
+    standardDeviation(Float64Array.from(rows, (row) => column[row] ?? 0)),
+  );
   const varying = [...signals.names.keys()].filter((signal) => (deviations[signal] ?? 0) > 0);
   const chosen = queries.flatMap((query) => range(preferences.starts[query] ?? 0, preferences.starts[query + 1] ?? 0));
   const counted = queries.filter((query) => preferences.starts[query] !== preferences.starts[query + 1]).length;

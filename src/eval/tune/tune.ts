@@ -1,5 +1,5 @@
 import { failure } from '../../core/errors.ts';
-import { type JudgedPairs, rowsOf } from '../judgements/judged-pairs.ts';
+import { type JudgedPairs, rowsOfQueries } from '../judgements/judged-pairs.ts';
 import { type Comparison, compareSystems, SORTED_BY } from '../report/comparison.ts';
 import { sliceQueries } from '../report/slices.ts';
 import { type SignalTable, selectSignals, weighSignals } from '../scoring/signal-table.ts';
@@ -130,13 +130,6 @@ function dealOut(queries: number, { folds, seed }: TuneOptions): Set<number>[] {
   for (const [position, query] of shuffled(queries, createRandomInt(seed)).entries())
     parts[position % folds]?.add(query);
   return parts;
-}
-
-function rowsOfQueries(pairs: JudgedPairs, queries: readonly number[]): number[] {
-  return queries.flatMap((query) => {
-    const { from, to } = rowsOf(pairs, query);
-    return Array.from({ length: to - from }, (_, offset) => from + offset);
-  });
 }
 
 /** More digits than four would say more than any set of judgements can. */

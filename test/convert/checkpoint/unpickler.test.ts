@@ -55,6 +55,14 @@ test('attributes, arguments and numpy scalars are carried as opaque values', () 
   assert.ok(value.get('best') instanceof OpaqueValue);
 });
 
+test('a list that is gone through again and again is too much work, however few bytes ask for it', () => {
+  const pairs = '(K\x01K\x02t'.repeat(30_000);
+  const list = `\x80\x02](${pairs}eq\x00`;
+  const copied = 'ccollections\nOrderedDict\nq\x010';
+  const again = 'h\x01h\x00\x85R0'.repeat(2_000);
+  refused(raw(`${list}${copied}${again}.`), /larger than any checkpoint needs/);
+});
+
 test('what a pickle would call is named and never called', () => {
   for (const [module, name] of [
     ['os', 'system'],

@@ -76,11 +76,12 @@ for (const [bits, steps] of [
   });
 }
 
-test('a width that does not fill bytes is refused by name', () => {
+test('a width that does not fill bytes takes 16 bits, and is refused by name where others were asked for', () => {
   const vision = { kind: 'vit', width: 130, layers: 1, heads: 1, mlpWidth: 1, patch: 16, grid: 4, size: 64 } as const;
-  const shape = (tokenBits: TokenBits) => tokenShape(vision, 64, { tokenBits, poolTokens: undefined }, 8);
+  const shape = (tokenBits?: TokenBits) => tokenShape(vision, 64, { tokenBits, poolTokens: undefined }, 10);
   assert.throws(() => shape(10), /--token-bits 10 does not fit tokens of 130 numbers/);
   assert.equal(shape(12).count, 17);
+  assert.equal(shape().bits, 16);
 });
 
 /** Patches along one side of both golden models. */

@@ -11,14 +11,20 @@ import { openPictureFolder } from '../../../src/eval/pictures/folder.ts';
 import type { EvaluatedModel } from '../../../src/eval/scoring/evaluated-model.ts';
 import { hashPicture, openScoreCache } from '../../../src/eval/scoring/score-cache.ts';
 import { rankCaptions, scoreCaptions } from '../../../src/eval/scoring/score-captions.ts';
-import { scoreJudgements } from '../../../src/eval/scoring/score-judgements.ts';
+import { galleryCosines, scoreJudgements } from '../../../src/eval/scoring/score-judgements.ts';
 import { signalTable, weighSignals } from '../../../src/eval/scoring/signal-table.ts';
 import { signalsOf, weigh } from '../../../src/ranking/fuse.ts';
 import { type ExactFeatures, type OfflineModel, openOfflineModel } from '../../../src/services.ts';
 import { bytesOf } from '../fixtures.ts';
 
 const SAMPLES = join(packageRoot, 'index', 'samples');
-const JUDGED = ['麦克风\tcover-0000\t2', '麦克风\tcover-0002\t0', '驼鹿\tcover-0002\t2', '驼鹿\tnowhere\t1'].join('\n');
+const JUDGED = [
+  '麦克风\tcover-0000\t2',
+  '麦克风\tcover-0002\t0',
+  '驼鹿\tcover-0002\t2',
+  '驼鹿\tnowhere\t1',
+  '山羊\tnowhere\t2',
+].join('\n');
 
 let model: OfflineModel;
 let folder: string;
@@ -69,7 +75,7 @@ async function scoreAll(cacheFolder: string | undefined, options = {}) {
 test('signals of judged pairs are those of the bundle, and a cover without a picture is scored as a blank one', async () => {
   const { pairs, signals, gallery } = await scoreAll(undefined);
   assert.deepEqual(signals.names, ['cosine', 'ocr_presence', 'ocr_semantic', 'itm', 'ocr_match']);
-  assert.deepEqual([...pairs.label], [2, 0, 2, 1]);
+  assert.deepEqual([...pairs.label], [2, 0, 2, 1, 2]);
   assert.deepEqual(gallery.missing, [{ cover: 'nowhere', reason: 'The folder holds no picture of this name.' }]);
 
   const features = await model.encodePicture(await readFile(join(SAMPLES, 'cover-0000.webp')));
@@ -100,10 +106,19 @@ test('what was made before is not made again, whatever the covers are called; ha
   assert.equal(cache.picture(hashPicture(await readFile(join(SAMPLES, 'cover-0000.webp')))), undefined);
 });
 
-test('rows of missing pictures can be left out', async () => {
-  const { pairs, signals } = await scoreAll(undefined, { missing: 'leave-out' });
+test('rows of missing pictures can be left out, queries with them and covers from the gallery', async () => {
+  const { pairs, signals, gallery, queries } = await scoreAll(undefined, { missing: 'leave-out' });
   assert.deepEqual([...pairs.label], [2, 0, 2]);
+  assert.deepEqual(pairs.queries, ['麦克风', '驼鹿']);
   assert.equal(signals.columns[0]?.length, 3);
+  const row = new Float32Array(gallery.covers.length);
+  galleryCosines(gallery, queries[0] as Float32Array, 'leave-out', row);
+  assert.deepEqual(
+    [...row].map((cosine) => cosine === -Infinity),
+    [false, false, true],
+  );
+  galleryCosines(gallery, queries[0] as Float32Array, 'blank', row);
+  assert.ok(row.every(Number.isFinite));
 });
 
 test('an evaluation of nothing but blank pictures is refused', async () => {

@@ -101,6 +101,17 @@ test('weights find the mix that the labels were made of; the cosine weighs 1, a 
   assert.equal(weights['constant'], undefined);
 });
 
+test('a query that is held out has no say in the weights, however far its signals go', () => {
+  const { pairs, signals } = judgedSignals(5);
+  const queries = [...pairs.queries.keys()].slice(1);
+  const wild: SignalTable = {
+    ...signals,
+    columns: signals.columns.map((column) => column.map((value, row) => (row < 8 ? 1000 * value : value))),
+  };
+  const preferences = preferencesOf(pairs);
+  assert.deepEqual(fitWeights(wild, preferences, queries, 0.1), fitWeights(signals, preferences, queries, 0.1));
+});
+
 test('a useful signal gains significantly on queries that were held out', () => {
   const tuned = tuneWeights(
     { ...judgedSignals(5), fitted: ['cosine', 'useful', 'noise', 'constant'], present: { cosine: 1 } },

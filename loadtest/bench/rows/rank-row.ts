@@ -37,7 +37,7 @@ export const rankRow: Row = {
         const alone = await served.alone(PARAMETERS, runs);
         const saturated = await served.saturated(PARAMETERS, CONNECTIONS, loadSeconds);
         const saturation = saturated.rank.throughputPerSecond;
-        const half = await served.atRate(PARAMETERS, saturation / 2, loadSeconds);
+        const half = await served.atRate(PARAMETERS, { ratePerSecond: saturation / 2, seconds: loadSeconds });
         const stages = loneMedians(alone);
         const sum = Object.values(stages).reduce((total, ms) => total + ms, 0);
         return {

@@ -7,7 +7,7 @@ import { prepareDataFolder } from '../prepared/data-folder.ts';
 import { createQueryTexts } from '../query-texts.ts';
 import type { OpenRow, Row } from '../row.ts';
 import { keepIndexing } from '../subjects/indexing.ts';
-import type { LoadTarget } from '../subjects/load-target.ts';
+import type { Arrivals, LoadTarget } from '../subjects/load-target.ts';
 import { lookAtMainThread } from '../subjects/main-thread.ts';
 import { serve } from '../subjects/served.ts';
 
@@ -56,7 +56,9 @@ export const tailRow: Row = {
         for (const percent of LOADS) {
           const rate = (saturation * percent) / 100;
           for (const [name, indexed] of Object.entries({ [`${percent}`]: [], [`${percent}_indexing`]: pictures })) {
-            const level = await measureLevel(served, rate, loadSeconds, indexed);
+            // Refusals would make the judged level's p99 look better than it is; at others they are a figure.
+            const arrivals = { ratePerSecond: rate, seconds: loadSeconds, mayRefuse: percent !== JUDGED };
+            const level = await measureLevel(served, arrivals, indexed);
             for (const [part, value] of Object.entries(level)) parts[`${part}_at_${name}`] = value;
           }
         }
@@ -74,13 +76,13 @@ export const tailRow: Row = {
 /** Rankings at a rate, beside the indexing of `covers` where there are any. */
 async function measureLevel(
   served: LoadTarget,
-  ratePerSecond: number,
-  seconds: number,
+  arrivals: Arrivals,
   covers: readonly CoverItem[],
 ): Promise<Record<string, number>> {
+  const { seconds } = arrivals;
   const before = await lookAtMainThread(served.client);
   const [{ rank }, pictures] = await Promise.all([
-    served.atRate(PARAMETERS, ratePerSecond, seconds),
+    served.atRate(PARAMETERS, arrivals),
     covers.length === 0 ? 0 : keepIndexing(served.client, covers, seconds),
   ]);
   const after = await lookAtMainThread(served.client);
@@ -91,6 +93,7 @@ async function measureLevel(
     p99_ms: p99,
     p999_ms: p999,
     event_loop_p99_ms: after.delayMs.p99,
+    refused_share: rank.shed / rank.requests,
     gc_ms_per_second: (1000 * (after.gcSeconds - before.gcSeconds)) / seconds,
     ...(covers.length === 0 ? {} : { pictures_per_second: pictures }),
   };

@@ -11,6 +11,7 @@ import type { Durations } from '../settings.ts';
 import type { LoadTarget } from '../subjects/load-target.ts';
 import { serve } from '../subjects/served.ts';
 import { semanticPairOperations, towerOperations } from './computed.ts';
+import { measureGraph } from './graph.ts';
 import type { GrowthAxis, GrowthPoint } from './report.ts';
 
 export interface GrowthPlan {
@@ -48,6 +49,7 @@ async function costOfCovers(plan: GrowthPlan, covers: number): Promise<Figures> 
   const startedAt = performance.now();
   const target = await serve({ dataDir, flags: ['--model', plan.bundle] }, nextQuery);
   const startMs = performance.now() - startedAt;
+  let served: Figures;
   try {
     const figures = await overRounds(plan, async () => {
       const alone = await target.alone(RECALL, plan.durations.runs);
@@ -59,10 +61,11 @@ async function costOfCovers(plan: GrowthPlan, covers: number): Promise<Figures> 
         saturated_p99_ms: saturated.rank.latencyMs.p99,
       };
     });
-    return { ...figures, ...(await sizesOf(dataDir, target)), start_s: startMs / 1000 };
+    served = { ...figures, ...(await sizesOf(dataDir, target)), start_s: startMs / 1000 };
   } finally {
     await target.close();
   }
+  return { ...served, ...(await measureGraph(dataDir, covers)) };
 }
 
 /** The other axes share one service, whose covers have image tokens. */

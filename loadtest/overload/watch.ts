@@ -51,7 +51,7 @@ export async function watchService(client: ServiceClient, signal: AbortSignal): 
   };
 }
 
-export function mostByQuarter(values: readonly number[]): number[] {
+function mostByQuarter(values: readonly number[]): number[] {
   const bounds = [0, 1, 2, 3, 4].map((quarter) => Math.round((quarter * values.length) / 4));
   return bounds.slice(1).map((end, quarter) => Math.max(0, ...values.slice(bounds[quarter], end)));
 }

@@ -1,11 +1,11 @@
-import { median } from 'simple-statistics';
+import { median, sum } from 'simple-statistics';
 import { dot } from '../../../src/core/dot.ts';
 import { openCoverStore } from '../../../src/store/cover-store.ts';
 import { dataDirPaths } from '../../../src/store/data-dir/data-dir.ts';
 import { createBestScores } from '../../../src/store/graph/exact-scan.ts';
 import { loadGraph, readGraphManifest } from '../../../src/store/graph/graph-snapshot.ts';
-import type { VectorIndex } from '../../../src/store/vector-index.ts';
 import { createVectorSource } from '../prepared/vectors.ts';
+import { insert, search, shared } from '../subjects/graph.ts';
 
 const K = 100;
 const EF = 200;
@@ -28,17 +28,19 @@ export async function measureGraph(dataDir: string, covers: number): Promise<Rea
   };
   const queries = vectorsOf(QUERIES, 10);
   const nearest = await nearestOfAll(paths.store, queries);
-  const searches = queries.map((query, number) => search(graph, query, nearest[number] as ReadonlySet<number>));
+  const searches = queries.map((query) => search(graph, query, K, EF));
+  const found = searches.map(({ labels }, number) => shared(labels, nearest[number] as readonly number[]));
+  // The first may have to make room.
+  insert(graph, vectorsOf(1, 4));
   return {
-    recall_at_100:
-      searches.reduce((sum, { found }) => sum + found, 0) / nearest.reduce((sum, { size }) => sum + size, 0),
+    recall_at_100: sum(found) / sum(nearest.map(({ length }) => length)),
     search_ms: median(searches.map(({ ms }) => ms)),
-    insert_ms: insert(graph, vectorsOf(INSERTS + 1, 3)),
+    insert_ms: insert(graph, vectorsOf(INSERTS, 3)),
   };
 }
 
 /** Labels of the nearest covers of each query, by a look at all of them. */
-async function nearestOfAll(storePath: string, queries: readonly Float32Array[]): Promise<ReadonlySet<number>[]> {
+async function nearestOfAll(storePath: string, queries: readonly Float32Array[]): Promise<(readonly number[])[]> {
   const store = openCoverStore(storePath);
   try {
     const best = queries.map(() => createBestScores<number>(K));
@@ -57,27 +59,8 @@ async function nearestOfAll(storePath: string, queries: readonly Float32Array[])
       // Opens a new view on the store, so that the old one's pages can go.
       store.refresh();
     }
-    return best.map((scores) => new Set(scores.take().items.slice(0, K)));
+    return best.map((scores) => scores.take().items.slice(0, K));
   } finally {
     await store.close();
   }
-}
-
-function search(graph: VectorIndex, query: Float32Array, nearest: ReadonlySet<number>) {
-  const startedAt = performance.now();
-  const { labels } = graph.search(query, K, EF);
-  const ms = performance.now() - startedAt;
-  return { ms, found: labels.filter((label) => nearest.has(label)).length };
-}
-
-/** Milliseconds of one; the first may have to make room, and does not count. */
-function insert(graph: VectorIndex, vectors: readonly Float32Array[]): number {
-  const firstLabel = graph.elements + 1;
-  const [first, ...others] = vectors;
-  if (first !== undefined) graph.add(firstLabel, first);
-  const startedAt = performance.now();
-  others.forEach((vector, number) => {
-    graph.add(firstLabel + 1 + number, vector);
-  });
-  return (performance.now() - startedAt) / others.length;
 }

@@ -5,18 +5,14 @@ import { median } from 'simple-statistics';
 import { dot } from '../../../src/core/dot.ts';
 import { createBestScores } from '../../../src/store/graph/exact-scan.ts';
 import { createVectorIndex, readVectorIndex, type VectorIndex } from '../../../src/store/vector-index.ts';
-import { createVectorSource, type VectorSource } from '../prepared/vectors.ts';
+import { createVectorSource } from '../prepared/vectors.ts';
 import type { OpenRow, Row } from '../row.ts';
+import { insert, search, shared, type TimedSearch } from '../subjects/graph.ts';
 
 const DIM = 512;
 const MOST_COVERS = 30_000;
 const K = 100;
 const EF = 200;
-
-interface Search {
-  readonly labels: readonly number[];
-  readonly ms: number;
-}
 
 /** The graph without thread and store: what it finds, and in what share of the time of looking at every vector. */
 export const graphRow: Row = {
@@ -52,12 +48,15 @@ export const graphRow: Row = {
       async round(number) {
         const queries = take(bench.durations.runs, covers, 10 + number);
         const exact = queries.map((query) => searchExactly(vectors, query));
-        const found = queries.map((query) => search(graph, query));
-        const shares = found.map(({ labels }, i) => shared(labels, (exact[i] as Search).labels) / K);
+        const found = queries.map((query) => search(graph, query, K, EF));
+        const shares = found.map(({ labels }, i) => shared(labels, (exact[i] as TimedSearch).labels) / K);
         const searchMs = median(found.map(({ ms }) => ms));
         const exactMs = median(exact.map(({ ms }) => ms));
         const files = await saveAndRead(graph);
-        const insertMs = insert(graph, more, bench.durations.runs);
+        const insertMs = insert(
+          graph,
+          Array.from({ length: bench.durations.runs }, () => more.next()),
+        );
         return {
           'graph-recall': {
             value: shares.reduce((sum, share) => sum + share, 0) / shares.length,
@@ -77,13 +76,7 @@ function take(vectors: number, count: number, draw: number): Float32Array[] {
   return Array.from({ length: vectors }, () => source.next());
 }
 
-function search(graph: VectorIndex, query: Float32Array): Search {
-  const startedAt = performance.now();
-  const { labels } = graph.search(query, K, EF);
-  return { labels, ms: performance.now() - startedAt };
-}
-
-function searchExactly(vectors: readonly Float32Array[], query: Float32Array): Search {
+function searchExactly(vectors: readonly Float32Array[], query: Float32Array): TimedSearch {
   const startedAt = performance.now();
   const best = createBestScores<number>(K);
   vectors.forEach((vector, label) => {
@@ -91,24 +84,6 @@ function searchExactly(vectors: readonly Float32Array[], query: Float32Array): S
   });
   const { items } = best.take();
   return { labels: items.slice(0, K), ms: performance.now() - startedAt };
-}
-
-function shared(some: readonly number[], others: readonly number[]): number {
-  const known = new Set(others);
-  return some.filter((item) => known.has(item)).length;
-}
-
-/** Milliseconds of one. They are removed again, so that the next round searches the same vectors. */
-function insert(graph: VectorIndex, source: VectorSource, count: number): number {
-  const vectors = Array.from({ length: count }, () => source.next());
-  const firstLabel = graph.elements + 1;
-  const startedAt = performance.now();
-  vectors.forEach((vector, i) => {
-    graph.add(firstLabel + i, vector);
-  });
-  const tookMs = performance.now() - startedAt;
-  for (let i = 0; i < count; i++) graph.remove(firstLabel + i);
-  return tookMs / count;
 }
 
 async function saveAndRead(graph: VectorIndex) {

@@ -23,7 +23,7 @@ COPY src src
 COPY console console
 RUN npm run build \
  && npm prune --omit=dev --ignore-scripts --no-audit --no-fund \
- && find node_modules/hnswlib-node/build -type f ! -path "*/build/Release/addon.node" -delete \
+ && find node_modules/hnswlib-node/build -type f ! -path "*/build/Release/addon*.node" -delete \
  # onnxruntime-node carries the libraries of every platform, 240 MB of which this one cannot load.
  && find node_modules/onnxruntime-node/bin/napi-v6 -mindepth 2 -maxdepth 2 -type d \
       ! -path "*/linux/$(node -p process.arch)" -exec rm -rf {} +

@@ -2,43 +2,44 @@
 // package registry is reachable, so it is denied (package.json, allowScripts) and the addon is built here instead,
 // against the headers that lie beside the running node when there are any.
 //
-// COVERRANK_NATIVE=1 builds it for the instruction sets of this machine's processor, which searches faster and may end
-// with an illegal instruction on another; COVERRANK_NATIVE=0 builds it for all of them again. Without it what is there
-// stays, and a first build is for all.
+// On x64 it is also built for the levels of x86-64 that have wider instructions; src/store/graph-library.ts loads what
+// the processor can run. These builds are left out where the compiler does not know a level.
 import { spawnSync } from 'node:child_process';
-import { existsSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, renameSync, rmSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 
 const addonFolder = join('node_modules', 'hnswlib-node');
-const asked = process.env.COVERRANK_NATIVE ?? '';
-const PORTABLE = {};
-const NATIVE = { CXXFLAGS: `${process.env.CXXFLAGS ?? ''} -march=native`.trim() };
+const release = join(addonFolder, 'build', 'Release');
+const LEVELS = process.arch === 'x64' && process.platform === 'linux' ? ['x86-64-v3', 'x86-64-v4'] : [];
 
 // A lock-file-only install runs this script too, without any package.
-if (existsSync(addonFolder)) {
-  if (asked === '1') buildNative();
-  else if (asked === '0' || !existsSync(join(addonFolder, 'build', 'Release', 'addon.node'))) buildPortable();
-}
+if (existsSync(addonFolder) && !existsSync(join(release, 'addon.node'))) buildAll();
 
-function buildNative() {
-  if (build(NATIVE).status === 0 && works()) return console.log('hnswlib-node is built for this processor.');
-  console.error('The addon built for this processor does not work here; building it for all.');
-  buildPortable();
-}
-
-function buildPortable() {
-  const built = build(PORTABLE);
-  if (built.status === 0) return;
-  console.error(built.error?.message ?? `${built.stdout}${built.stderr}`);
-  console.error('hnswlib-node could not be built; it needs a C++ compiler, make and Python 3.');
-  process.exit(1);
+/** The portable build comes last, as each build empties the folder of the one before. */
+function buildAll() {
+  const kept = mkdtempSync(join(addonFolder, 'builds-'));
+  for (const level of LEVELS) {
+    if (build({ CXXFLAGS: `${process.env.CXXFLAGS ?? ''} -march=${level}`.trim() }).status === 0) {
+      renameSync(join(release, 'addon.node'), join(kept, `addon-${level}.node`));
+    } else {
+      console.error(`hnswlib-node could not be built for ${level}; graphs are searched without it, slower.`);
+    }
+  }
+  const built = build({});
+  if (built.status !== 0) {
+    console.error(built.error?.message ?? `${built.stdout}${built.stderr}`);
+    console.error('hnswlib-node could not be built; it needs a C++ compiler, make and Python 3.');
+    process.exit(1);
+  }
+  for (const file of readdirSync(kept)) renameSync(join(kept, file), join(release, file));
+  rmSync(kept, { recursive: true });
 }
 
 function build(environment) {
   const nodePrefix = dirname(dirname(process.execPath));
   const args = ['rebuild', '--release'];
   if (existsSync(join(nodePrefix, 'include', 'node', 'node_api.h'))) args.push(`--nodedir=${nodePrefix}`);
-  console.log('Building hnswlib-node …');
+  console.log(`Building hnswlib-node${environment.CXXFLAGS === undefined ? '' : ` with ${environment.CXXFLAGS}`} …`);
   return spawnSync('node-gyp', args, {
     cwd: addonFolder,
     env: { ...process.env, ...environment },
@@ -47,15 +48,4 @@ function build(environment) {
     maxBuffer: 64 * 1024 * 1024,
     shell: process.platform === 'win32',
   });
-}
-
-/** In a process of its own, since an instruction that the processor lacks ends it. */
-function works() {
-  const search = `
-    const { HierarchicalNSW } = require('hnswlib-node');
-    const graph = new HierarchicalNSW('ip', 100);
-    graph.initIndex(64);
-    for (let label = 0; label < 64; label++) graph.addPoint(Array.from({ length: 100 }, (_, i) => +(i === label)), label);
-    process.exit(graph.searchKnn(Array.from({ length: 100 }, (_, i) => +(i === 7)), 1).neighbors[0] === 7 ? 0 : 1);`;
-  return spawnSync(process.execPath, ['--eval', search]).status === 0;
 }

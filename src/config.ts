@@ -23,8 +23,8 @@ export interface ConfigSources {
 }
 
 const DEFAULT_FILE = 'coverrank.config.json';
-/** Not settings of the service, yet ours: read by the command line itself, and by scripts/native.mjs. */
-const OTHER_ENVIRONMENT = new Set(['COVERRANK_DEBUG', 'COVERRANK_CONFIG', 'COVERRANK_API_KEY', 'COVERRANK_NATIVE']);
+/** Not settings of the service, yet ours: read by the command line itself. */
+const OTHER_ENVIRONMENT = new Set(['COVERRANK_DEBUG', 'COVERRANK_CONFIG', 'COVERRANK_API_KEY']);
 const PATH_SETTINGS = ['data_dir', 'model', 'rerank_model'] as const;
 
 /** Reads, merges and checks the configuration. Fails with `invalid_config`, naming each wrong key and its origin. */

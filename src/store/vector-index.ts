@@ -1,4 +1,4 @@
-import hnswlib from 'hnswlib-node';
+import { type GraphLibrary, loadGraphLibrary } from './graph-library.ts';
 
 /**
  * The graph: HNSW over L2-normalised vectors with the inner product, so that cosine = 1 - distance. Deletes are
@@ -32,9 +32,13 @@ export const GRAPH_PARAMETERS = { m: 16, efConstruction: 200, seed: 100 } as con
 const INITIAL_CAPACITY = 1024;
 const GROWTH = 1.5;
 
+const hnswlib = loadGraphLibrary();
+
+type Graph = InstanceType<GraphLibrary['HierarchicalNSW']>;
+
 /** An empty graph; `expected` vectors fit before it has to grow. */
-export function createVectorIndex(dim: number, expected = 0): VectorIndex {
-  const graph = new hnswlib.HierarchicalNSW('ip', dim);
+export function createVectorIndex(dim: number, expected = 0, library: GraphLibrary = hnswlib): VectorIndex {
+  const graph = new library.HierarchicalNSW('ip', dim);
   const { m, efConstruction, seed } = GRAPH_PARAMETERS;
   graph.initIndex(Math.max(INITIAL_CAPACITY, expected), m, efConstruction, seed, false);
   return wrap(graph, new Set(), 0);
@@ -64,7 +68,7 @@ export async function readVectorIndex(file: string, dim: number): Promise<ReadVe
   };
 }
 
-function wrap(graph: hnswlib.HierarchicalNSW, live: Set<number>, alreadyDeleted: number): VectorIndex {
+function wrap(graph: Graph, live: Set<number>, alreadyDeleted: number): VectorIndex {
   let deleted = alreadyDeleted;
   return {
     get elements() {
@@ -105,7 +109,7 @@ function wrap(graph: hnswlib.HierarchicalNSW, live: Set<number>, alreadyDeleted:
 }
 
 /** Labels that were tombstones when the graph was written are so already, which hnswlib reports by throwing. */
-function markDeleted(graph: hnswlib.HierarchicalNSW, label: number): void {
+function markDeleted(graph: Graph, label: number): void {
   try {
     graph.markDelete(label);
   } catch (error) {

@@ -25,7 +25,8 @@ test('export triton writes a repository and says how to use it', async (t) => {
   assert.equal(written.code, 0, written.stderr);
   const report = JSON.parse(written.stdout) as Record<string, unknown>;
   assert.equal(report['name'], 'demo');
-  assert.ok(Number(report['self_test_difference']) < 1e-6);
+  // int8 graphs round elsewhere on processors of another kind than the one that recorded the bundle's self-test.
+  assert.ok(Number(report['self_test_difference']) < 5e-3);
   await access(join(out, 'demo/config.pbtxt'));
 
   const taken = await coverrank('export', 'triton', '--model', model, '--out', out);

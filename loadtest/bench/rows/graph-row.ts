@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { median } from 'simple-statistics';
 import { dot } from '../../../src/core/dot.ts';
 import { createBestScores } from '../../../src/store/graph/exact-scan.ts';
+import { type GraphBuild, graphBuilds, loadGraphLibrary } from '../../../src/store/graph-library.ts';
 import { createVectorIndex, readVectorIndex, type VectorIndex } from '../../../src/store/vector-index.ts';
 import { createVectorSource } from '../prepared/vectors.ts';
 import type { OpenRow, Row } from '../row.ts';
@@ -33,22 +34,29 @@ export const graphRow: Row = {
       goal: 0.2,
     },
     { id: 'graph-insert', title: 'an insert, at the full size', unit: 'ms', better: 'lower', goal: 1 },
+    {
+      id: 'graph-build',
+      title: "a search's time by the build for this processor over that of the portable one",
+      unit: 'ratio',
+      better: 'lower',
+      goal: 1,
+    },
   ],
   async open(bench) {
     const covers = Math.min(MOST_COVERS, bench.settings.covers);
     const vectors = take(covers, covers, 1);
-    const graph = createVectorIndex(DIM, 2 * covers);
+    const [build = 'portable'] = graphBuilds();
     const before = process.memoryUsage().rss;
-    vectors.forEach((vector, label) => {
-      graph.add(label + 1, vector);
-    });
+    const graph = graphOf(vectors, build);
     const bytes = (process.memoryUsage().rss - before) / covers;
+    const portable = build === 'portable' ? graph : graphOf(vectors, 'portable');
     const more = createVectorSource({ dim: DIM, count: covers, draw: 3 });
     return {
       async round(number) {
         const queries = take(bench.durations.runs, covers, 10 + number);
         const exact = queries.map((query) => searchExactly(vectors, query));
         const found = queries.map((query) => search(graph, query, K, EF));
+        const portableMs = median(queries.map((query) => search(portable, query, K, EF).ms));
         const shares = found.map(({ labels }, i) => shared(labels, (exact[i] as TimedSearch).labels) / K);
         const searchMs = median(found.map(({ ms }) => ms));
         const exactMs = median(exact.map(({ ms }) => ms));
@@ -63,6 +71,7 @@ export const graphRow: Row = {
             parts: { covers, search_ms: searchMs },
           },
           'graph-search': { value: searchMs / exactMs, parts: { search_ms: searchMs, exact_ms: exactMs } },
+          'graph-build': { value: searchMs / portableMs, parts: { search_ms: searchMs, portable_ms: portableMs } },
           'graph-insert': { value: insertMs, parts: { memory_bytes: bytes, ...files } },
         };
       },
@@ -70,6 +79,14 @@ export const graphRow: Row = {
     } satisfies OpenRow;
   },
 };
+
+function graphOf(vectors: readonly Float32Array[], build: GraphBuild): VectorIndex {
+  const graph = createVectorIndex(DIM, 2 * vectors.length, loadGraphLibrary(build));
+  vectors.forEach((vector, label) => {
+    graph.add(label + 1, vector);
+  });
+  return graph;
+}
 
 function take(vectors: number, count: number, draw: number): Float32Array[] {
   const source = createVectorSource({ dim: DIM, count, draw });

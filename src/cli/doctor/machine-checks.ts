@@ -4,6 +4,7 @@ import { createServer } from 'node:net';
 import os from 'node:os';
 import { dirname, join } from 'node:path';
 import type { Config } from '../../config-schema.ts';
+import { cpuFlags } from '../../core/cpu-flags.ts';
 import { isFailure } from '../../core/errors.ts';
 import { packageRoot } from '../../core/package-root.ts';
 
@@ -62,16 +63,6 @@ export function checkCpu(): Finding {
   if (fast.length > 0) return { check: 'cpu', status: 'ok', detail: `${name}, ${fast.join(' ')}` };
   const advice = 'int8 models run here, but slower than on a CPU with VNNI: measure fp32 as well.';
   return { check: 'cpu', status: 'warn', detail: `${name}, no int8 instructions`, advice };
-}
-
-/** Undefined where the system does not tell. */
-function cpuFlags(): ReadonlySet<string> | undefined {
-  try {
-    const line = /^(?:flags|Features)\s*:\s*(.*)$/m.exec(readFileSync('/proc/cpuinfo', 'utf8'));
-    return line?.[1] === undefined ? undefined : new Set(line[1].split(/\s+/));
-  } catch {
-    return undefined;
-  }
 }
 
 export function checkMemory(): Finding {

@@ -38,6 +38,11 @@ export function fuse(candidates: readonly Candidate[], weights: FusionWeights): 
     );
 }
 
+/** Whether covers that were not reranked stay in recall order: then one never passes another that was nearer. */
+export function keepsRecallOrder(weights: FusionWeights): boolean {
+  return (weights['cosine'] ?? 0) >= 0 && (weights['ocr_presence'] ?? 0) === 0;
+}
+
 /**
  * Every signal of a pair: those of the towers, those of the cross-encoder, and those derived from both:
  * `ocr_match` = ocr_presence × ocr_semantic, and `itm` = the mean of itm_text and itm_image (R2D2's own score).

@@ -1,8 +1,8 @@
 import { untilAborted } from '../core/abort.ts';
-import type { CoverIndex, CrossEncoder, QueryEncoder } from '../core/ports.ts';
+import type { CoverIndex, CrossEncoder, Neighbor, QueryEncoder } from '../core/ports.ts';
 import type { CoverRecord, Degradation, Filter, ModelRef, Signals, TraceContext } from '../core/types.ts';
 import { startDeadline } from './deadline.ts';
-import { type Candidate, type FusedCandidate, type FusionWeights, fuse } from './fuse.ts';
+import { type Candidate, type FusedCandidate, type FusionWeights, fuse, keepsRecallOrder } from './fuse.ts';
 import { rerank } from './rerank.ts';
 
 export interface RankRequest {
@@ -86,10 +86,8 @@ export function createRanker({ queryEncoder, index, crossEncoder, weights, signa
         index.recall(recallQuery(request, query.embedding), deadline.signal),
         deadline.signal,
       );
-      const candidates = recalled.neighbors.flatMap(({ id, cosine }, position): Candidate[] => {
-        const cover = index.get(id);
-        return cover === undefined ? [] : [{ cover, cosine, recallRank: position + 1, reranked: undefined }];
-      });
+      const fusion = request.weights ?? weights;
+      const candidates = readCovers(recalled.neighbors, reachTheAnswer(request, fusion));
       const recallMs = stage.lap();
 
       const rerankable = candidates.slice(0, request.rerankK).filter(({ cover }) => cover.hasTokens);
@@ -111,7 +109,7 @@ export function createRanker({ queryEncoder, index, crossEncoder, weights, signa
 
       const fused = fuse(
         candidates.map((candidate) => ({ ...candidate, reranked: reranked?.signals.get(candidate.cover.id) })),
-        request.weights ?? weights,
+        fusion,
       );
       const hits = fused.slice(0, request.topN).map(toHit);
       const fuseMs = stage.lap();
@@ -137,7 +135,23 @@ export function createRanker({ queryEncoder, index, crossEncoder, weights, signa
     }
   }
 
+  /** The first `count` that the index still holds; one may have been deleted since it was recalled. */
+  function readCovers(neighbors: readonly Neighbor[], count: number): Candidate[] {
+    const candidates: Candidate[] = [];
+    for (const [position, { id, cosine }] of neighbors.entries()) {
+      if (candidates.length === count) break;
+      const cover = index.get(id);
+      if (cover !== undefined) candidates.push({ cover, cosine, recallRank: position + 1, reranked: undefined });
+    }
+    return candidates;
+  }
+
   return { rank, weights, signals };
+}
+
+/** How many of the recalled covers can come to stand among the first `topN`; those behind need not be read. */
+function reachTheAnswer({ topN, rerankK }: RankRequest, weights: FusionWeights): number {
+  return keepsRecallOrder(weights) ? Math.max(topN, rerankK) : Number.POSITIVE_INFINITY;
 }
 
 function recallQuery({ recallK, filter, candidates }: RankRequest, embedding: Float32Array) {

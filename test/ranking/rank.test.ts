@@ -78,6 +78,21 @@ test('without reranking everything stays in recall order', async () => {
   assert.ok(timingsMs.total > 0);
 });
 
+test('weights that break recall order are applied to all that was recalled', async () => {
+  const all = (await rank({ query: 'dog', topN: 40, rerankK: 0 })).hits;
+  for (const weights of [{ cosine: -1 }, { cosine: 1, ocr_presence: 5 }, { ocr_presence: -1 }]) {
+    const expected = all
+      .map(({ id, signals, recallRank }) => ({ id, recallRank, score: weigh(signals, weights).relevanceScore }))
+      .sort((a, b) => b.score - a.score || a.recallRank - b.recallRank);
+    const { hits } = await rank({ query: 'dog', topN: 3, rerankK: 0, weights });
+    assert.deepEqual(
+      hits.map(({ id }) => id),
+      expected.slice(0, 3).map(({ id }) => id),
+    );
+    assert.notDeepEqual(hits[0]?.id, all[0]?.id);
+  }
+});
+
 test("only the caller's candidates are ranked, and unknown ones are named", async () => {
   const candidates = ['cover-0003', 'no-such-cover', 'cover-0001'];
   const { hits, missing } = await rank({ query: 'keyboard', candidates });

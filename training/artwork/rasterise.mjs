@@ -17,7 +17,27 @@ const SETS = [
   'fluent-emoji-flat',
   'fluent-emoji-high-contrast',
   'streamline-emojis',
+  'emojione-monotone',
 ];
+/** Sets that know nothing of emojis: an icon belongs to a concept whose name it has. */
+const NAMED_SETS = ['hugeicons', 'icon-park', 'lucide', 'mdi', 'ph', 'tabler'];
+/** How these sets end the names of the fuller of several drawings; an icon without an ending comes last. */
+const ENDINGS = ['-duotone', '-fill', '-filled', ''];
+/** Names that mean another thing there: a mouse is one of a computer. */
+const AMBIGUOUS = new Set([
+  'bat',
+  'bow',
+  'crane',
+  'date',
+  'iron',
+  'match',
+  'mole',
+  'mouse',
+  'nut',
+  'orange',
+  'palm',
+  'seal',
+]);
 
 const require = createRequire(import.meta.url);
 const [conceptsFile, out] = process.argv.slice(2);
@@ -26,7 +46,9 @@ if (out === undefined) {
   process.exit(2);
 }
 
-const icons = Object.fromEntries(SETS.map((set) => [set, require(`@iconify-json/${set}/icons.json`)]));
+const icons = Object.fromEntries(
+  [...SETS, ...NAMED_SETS].map((set) => [set, require(`@iconify-json/${set}/icons.json`)]),
+);
 const codePoints = Object.fromEntries(SETS.map((set) => [set, require(`@iconify-json/${set}/chars.json`)]));
 const emojis = new Map(require('emojibase-data/en/data.json').map((emoji) => [plain(emoji.hexcode), emoji]));
 
@@ -68,6 +90,12 @@ function iconName(set, codePoint) {
   return undefined;
 }
 
+/** The fullest drawing of what has one of these names and means it. */
+function namedIcon(set, names) {
+  const slugs = names.map(slug).filter((name) => !AMBIGUOUS.has(name));
+  return slugs.flatMap((name) => ENDINGS.map((ending) => `${name}${ending}`)).find((name) => known(set, name));
+}
+
 function svg(set, name) {
   const { icons: own, aliases = {}, width = 16, height = 16 } = icons[set];
   let icon = own[name];
@@ -82,22 +110,28 @@ const concepts = readFileSync(conceptsFile, 'utf8')
 mkdirSync(out, { recursive: true });
 const raw = openSync(join(out, 'sprites.raw'), 'w');
 const index = [];
+
+async function draw(concept, set, name) {
+  if (name === undefined || index.some(([c, s, n]) => c === concept && s === set && n === name)) return;
+  const pixels = await sharp(Buffer.from(svg(set, name)))
+    .ensureAlpha()
+    .raw()
+    .toBuffer();
+  if (pixels.length !== SIDE * SIDE * 4) throw new Error(`${set} ${name}: ${pixels.length} bytes`);
+  writeSync(raw, pixels);
+  index.push([concept, set, name]);
+}
+
 for (const [concept, line] of concepts.entries()) {
-  for (const codePoint of line.split('\t')[0].split(' ')) {
-    for (const set of SETS) {
-      const name = iconName(set, codePoint);
-      if (name === undefined || index.some(([c, s, n]) => c === concept && s === set && n === name)) continue;
-      const pixels = await sharp(Buffer.from(svg(set, name)))
-        .ensureAlpha()
-        .raw()
-        .toBuffer();
-      if (pixels.length !== SIDE * SIDE * 4) throw new Error(`${set} ${name}: ${pixels.length} bytes`);
-      writeSync(raw, pixels);
-      index.push([concept, set, name]);
-    }
+  const [points, , english] = line.split('\t');
+  for (const codePoint of points.split(' ')) {
+    for (const set of SETS) await draw(concept, set, iconName(set, codePoint));
   }
+  for (const set of NAMED_SETS) await draw(concept, set, namedIcon(set, english.split('|')));
 }
 closeSync(raw);
 writeFileSync(join(out, 'sprites.json'), JSON.stringify({ side: SIDE, sprites: index }));
-const counts = Object.fromEntries(SETS.map((set) => [set, index.filter(([, other]) => other === set).length]));
+const counts = Object.fromEntries(
+  [...SETS, ...NAMED_SETS].map((set) => [set, index.filter(([, other]) => other === set).length]),
+);
 console.log(`${index.length} pictures of ${concepts.length} concepts`, counts);

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from PIL import ImageFont
+from PIL import Image, ImageFont
 
 from coverrank_training.covers.artwork import SPLITS, Artwork
 from coverrank_training.covers.collection import draw_collection
@@ -15,6 +15,7 @@ from coverrank_training.covers.concepts import load_concepts
 from coverrank_training.covers.filler import Filler
 from coverrank_training.covers.fonts import Fonts
 from coverrank_training.covers.phrases import QUERIES, TITLES
+from coverrank_training.covers.restyle import has_one_colour, restyle
 from coverrank_training.covers.titles import _chinese_lines, _english_lines
 from coverrank_training.data import synthetic
 from coverrank_training.data.synthetic import SyntheticData, character_map, region_maps
@@ -45,7 +46,7 @@ def composer(tmp_path: Path) -> Composer:
     disc = ((x - 16) ** 2 + (y - 16) ** 2 < 200).astype(np.uint8) * 255
     for concept in range(CONCEPTS):
         for number, name in enumerate(sorted({name for names in SPLITS.values() for name in names})):
-            colour = np.array([40 * concept, 255 - 40 * concept, 25 * number], np.uint8)
+            colour = np.array([40 * concept, 255 - 40 * concept, 15 * number], np.uint8)
             sprites.append(np.dstack([np.broadcast_to(colour, (32, 32, 3)), disc]))
             rows.append([concept, name, f"{concept}"])
     (tmp_path / "sprites.raw").write_bytes(np.stack(sprites).tobytes())
@@ -249,3 +250,40 @@ def test_intervals_hold_their_mean():
     figure = mean_figure(np.array([1.0] * 80 + [0.0] * 20))
     assert figure.value == pytest.approx(0.8)
     assert 0.7 < figure.low < 0.8 < figure.high < 0.9
+
+
+def icon(inside: tuple[int, int, int], line: tuple[int, int, int]) -> Image.Image:
+    """A ring, filled or not."""
+    y, x = np.mgrid[:64, :64]
+    radius = np.hypot(x - 32, y - 32)
+    pixels = np.zeros((64, 64, 4), np.uint8)
+    pixels[radius < 18] = (*inside, 255) if inside != line else (0, 0, 0, 0)
+    pixels[(radius >= 18) & (radius < 21)] = (*line, 255)
+    return Image.fromarray(pixels)
+
+
+def test_other_drawings_of_an_icon_show_it_in_its_place_in_many_ways():
+    for sprite in (icon((250, 200, 40), (20, 60, 30)), icon((0, 0, 0), (0, 0, 0))):
+        drawings = [restyle(sprite, random.Random(seed)) for seed in range(40)]
+        alphas = [np.asarray(drawing)[..., 3] > 128 for drawing in drawings]
+        assert all(drawing.size == sprite.size and drawing.mode == "RGBA" for drawing in drawings)
+        assert all(200 < alpha.sum() < 2600 for alpha in alphas)
+        assert all(not alpha[:2].any() and not alpha[-2:].any() for alpha in alphas)
+        assert len({drawing.tobytes() for drawing in drawings}) == len(drawings)
+    assert restyle(sprite, random.Random(3)).tobytes() == restyle(sprite, random.Random(3)).tobytes()
+
+
+def test_an_icon_of_lines_is_filled_with_colours():
+    lines = icon((0, 0, 0), (0, 0, 0))
+    assert has_one_colour(lines)
+    drawings = [restyle(lines, random.Random(seed)) for seed in range(40)]
+    filled = [np.asarray(drawing)[32, 32, 3] > 128 for drawing in drawings]
+    assert 20 < sum(filled) < 40
+    assert sum(not has_one_colour(drawing) for drawing in drawings) > 20
+
+
+def test_only_covers_that_ask_for_it_show_other_drawings(composer: Composer):
+    plain, same, other = draw(composer, 3), draw(composer, 3, restyled=0.0), draw(composer, 3, restyled=1.0)
+    assert np.array_equal(plain.pixels, same.pixels)
+    assert not np.array_equal(plain.pixels, other.pixels)
+    assert np.array_equal(other.pixels, draw(composer, 3, restyled=1.0).pixels)

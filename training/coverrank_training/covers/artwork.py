@@ -1,10 +1,13 @@
 """Icons of the concepts, rasterised once by artwork/rasterise.mjs, and which of them may be seen in training."""
 
 import json
+import random
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
+
+from .restyle import restyle
 
 SPLITS: dict[str, tuple[str, ...]] = {
     "train": (
@@ -15,6 +18,13 @@ SPLITS: dict[str, tuple[str, ...]] = {
         "fluent-emoji-flat",
         "fluent-emoji-high-contrast",
         "streamline-emojis",
+        "emojione-monotone",
+        "hugeicons",
+        "icon-park",
+        "lucide",
+        "mdi",
+        "ph",
+        "tabler",
     ),
     "validation": ("noto-v1",),
     "test": ("twemoji",),
@@ -29,8 +39,19 @@ LICENCES: dict[str, str] = {
     "fluent-emoji-high-contrast": "MIT",
     "emojione": "CC-BY-4.0",
     "streamline-emojis": "CC-BY-4.0",
+    "emojione-monotone": "CC-BY-4.0",
+    "hugeicons": "MIT",
+    "icon-park": "Apache-2.0",
+    "lucide": "ISC",
+    "mdi": "Apache-2.0",
+    "ph": "MIT",
+    "tabler": "MIT",
     "twemoji": "CC-BY-4.0",
 }
+
+
+DRAWINGS = 3
+"""other drawings that there are of each training sprite"""
 
 
 class Artwork:
@@ -47,22 +68,23 @@ class Artwork:
         for row, (concept, name, _) in enumerate(index["sprites"]):
             if concept < concepts:
                 self.rows[split_of[name]][concept].append(row)
-        self._levels: dict[int, tuple[Image.Image, ...]] = {}
+        self._levels: dict[tuple[int, int], tuple[Image.Image, ...]] = {}
 
     def of(self, concept: int, split: str) -> list[int]:
         return self.rows[split][concept]
 
-    def levels(self, row: int) -> tuple[Image.Image, ...]:
-        """The sprite and its halves, so that drawing it small does not alias. Transparent pixels take the mean colour."""
-        found = self._levels.get(row)
+    def levels(self, row: int, drawing: int = 0) -> tuple[Image.Image, ...]:
+        """The sprite and its halves, so that drawing it small does not alias. Transparent pixels take the mean colour.
+
+        `drawing` 0 is the sprite as it is, 1 to `DRAWINGS` are others of it.
+        """
+        found = self._levels.get((row, drawing))
         if found is None:
-            pixels = np.array(self.pixels[row])
-            seen = pixels[..., 3] > 0
-            if seen.any():
-                pixels[~seen, :3] = pixels[seen][:, :3].mean(0)
-            whole = Image.fromarray(pixels)
+            whole = _with_mean_behind(self.pixels[row])
+            if drawing:
+                whole = _with_mean_behind(np.asarray(restyle(whole, random.Random(f"{row}/{drawing}"))))
             half = whole.resize((self.side // 2,) * 2, Image.Resampling.BOX)
-            found = self._levels[row] = (whole, half, half.resize((self.side // 4,) * 2, Image.Resampling.BOX))
+            found = self._levels[row, drawing] = (whole, half, half.resize((self.side // 4,) * 2, Image.Resampling.BOX))
         return found
 
     def resemblance(self, side: int = 24) -> np.ndarray:
@@ -84,6 +106,14 @@ class Artwork:
             rows = sorted({row for of_concept in self.rows[split] for row in of_concept})
             result[rows] = (small[rows] @ small[train].T).max(1)
         return result
+
+
+def _with_mean_behind(pixels: np.ndarray) -> Image.Image:
+    pixels = np.array(pixels)
+    seen = pixels[..., 3] > 0
+    if seen.any():
+        pixels[~seen, :3] = pixels[seen][:, :3].mean(0)
+    return Image.fromarray(pixels)
 
 
 def _on_white(pixels: np.ndarray) -> Image.Image:

@@ -10,7 +10,7 @@ from string import ascii_lowercase
 import numpy as np
 from PIL import Image
 
-from .artwork import Artwork
+from .artwork import DRAWINGS, Artwork
 from .backgrounds import background
 from .concepts import Concept, load_concepts
 from .filler import Filler, invented_words
@@ -29,6 +29,8 @@ class CoverStyle:
     object_share: float = 1.0
     """The rest are covers with a title alone."""
     small_objects: int = 2
+    restyled: float = 0.0
+    """share of icons that are drawn in other ways than their sets do"""
     augment: bool = True
     side: int = 112
 
@@ -134,7 +136,8 @@ class Composer:
         """Draws a sprite `size` pixels wide with its corner at (x, y), turned and tinted a little when augmenting."""
         whole = self.artwork.side
         level = 0 if size > 0.6 * whole else 1 if size > 0.3 * whole else 2
-        sprite = self.artwork.levels(row)[level]
+        drawing = rng.randint(1, DRAWINGS) if style.restyled and rng.random() < style.restyled else 0
+        sprite = self.artwork.levels(row, drawing)[level]
         width, angle, flip = round(size), 0.0, False
         height = width
         if style.augment:

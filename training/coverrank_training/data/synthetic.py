@@ -76,12 +76,12 @@ class SyntheticData:
 
     def __init__(
         self, composer: Composer, tokenizer: Tokenizer, *, side: int, patch: int, length: int, pair_length: int, pairs: int, batch: int,
-        seed: int, reuse: int = 1, split: str = "train", covers_before: int = 0,
+        seed: int, reuse: int = 1, split: str = "train", covers_before: int = 0, restyled: float = 0.0,
     ):  # fmt: skip
         self.composer, self.tokenizer = composer, tokenizer
         self.side, self.grid = side, side // patch
         self.length, self.pair_length, self.pairs, self.batch, self.seed = length, pair_length, pairs, batch, seed
-        self.reuse, self.split, self.covers_before = reuse, split, covers_before
+        self.reuse, self.split, self.covers_before, self.restyled = reuse, split, covers_before, restyled
         self._filler = Filler(*tokenizer.words(), composer.names)
         self._drawn: dict[int, Batch] = {}
 
@@ -135,7 +135,9 @@ class SyntheticData:
     def _example(self, number: int, ease: float):
         rng = random.Random(f"{self.seed}/{number}")
         noise = np.random.default_rng((self.seed, number))
-        style = replace(TRAINING_STYLE, side=self.side, ease=min(1.0, max(0.0, ease + rng.uniform(-GRADUALLY, GRADUALLY))))
+        style = replace(
+            TRAINING_STYLE, side=self.side, restyled=self.restyled, ease=min(1.0, max(0.0, ease + rng.uniform(-GRADUALLY, GRADUALLY)))
+        )
         concepts = len(self.composer.concepts)
         cover = self.composer.cover(rng.randrange(concepts), self.split, style, rng, noise)
         asked = cover.main if cover.main >= 0 else cover.titled

@@ -48,6 +48,7 @@ def assemble(recipe: Recipe, sources: Sources, folder: Path) -> Run:
         data = SyntheticData(
             composer, tokenizer, side=sizes.image_side, patch=sizes.patch, length=recipe.length, pair_length=recipe.pair_length,
             pairs=max(1, recipe.pairs), batch=recipe.batch, seed=recipe.seed, reuse=recipe.reuse, covers_before=recipe.covers_before,
+            restyled=recipe.restyled,
         )  # fmt: skip
         exam = make_exam(composer, "validation", side=sizes.image_side)
 

@@ -21,6 +21,8 @@ class Recipe:
     """how often a synthetic cover is seen"""
     covers_before: int = 0
     """synthetic covers that earlier runs saw, for the curriculum"""
+    restyled: float = 0.0
+    """share of a synthetic cover's icons that are drawn in other ways than their sets do"""
     pairs: int = 0
     """texts held against what is drawn on each synthetic cover"""
     matched: int = 4

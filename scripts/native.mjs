@@ -3,46 +3,68 @@
 // against the headers that lie beside the running node when there are any.
 //
 // On x64 it is also built for the levels of x86-64 that have wider instructions; src/store/graph-library.ts loads what
-// the processor can run. These builds are left out where the compiler does not know a level.
+// the processor can run. Each build is made where it is missing, also where another install script has made the portable
+// one; a level that the compiler does not know is left out.
 import { spawnSync } from 'node:child_process';
-import { existsSync, mkdtempSync, readdirSync, renameSync, rmSync } from 'node:fs';
+import { copyFileSync, existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 
 const addonFolder = join('node_modules', 'hnswlib-node');
 const release = join(addonFolder, 'build', 'Release');
+const PORTABLE = 'addon.node';
 const LEVELS = process.arch === 'x64' && process.platform === 'linux' ? ['x86-64-v3', 'x86-64-v4'] : [];
+const BUILDS = [
+  ...LEVELS.map((level) => ({ file: `addon-${level}.node`, flags: `-march=${level}` })),
+  { file: PORTABLE },
+];
 
 // A lock-file-only install runs this script too, without any package.
-if (existsSync(addonFolder) && !existsSync(join(release, 'addon.node'))) buildAll();
+if (existsSync(addonFolder) && BUILDS.some(({ file }) => isMissing(release, file))) buildMissing();
 
-/** The portable build comes last, as each build empties the folder of the one before. */
-function buildAll() {
-  const kept = mkdtempSync(join(addonFolder, 'builds-'));
-  for (const level of LEVELS) {
-    if (build({ CXXFLAGS: `${process.env.CXXFLAGS ?? ''} -march=${level}`.trim() }).status === 0) {
-      renameSync(join(release, 'addon.node'), join(kept, `addon-${level}.node`));
-    } else {
-      console.error(`hnswlib-node could not be built for ${level}; graphs are searched without it, slower.`);
-    }
-  }
-  const built = build({});
-  if (built.status !== 0) {
-    console.error(built.error?.message ?? `${built.stdout}${built.stderr}`);
-    console.error('hnswlib-node could not be built; it needs a C++ compiler, make and Python 3.');
-    process.exit(1);
-  }
-  for (const file of readdirSync(kept)) renameSync(join(kept, file), join(release, file));
-  rmSync(kept, { recursive: true });
+/** A build that failed leaves a mark, or every start would try it again. */
+function isMissing(folder, file) {
+  return !existsSync(join(folder, file)) && !existsSync(join(folder, `${file}.failed`));
 }
 
-function build(environment) {
+/** Each build empties the folder of the ones before, which are kept elsewhere until all are made. */
+function buildMissing() {
+  const kept = mkdtempSync(join(addonFolder, 'builds-'));
+  try {
+    copyAddons(release, kept);
+    for (const { file, flags } of BUILDS) if (isMissing(kept, file)) make(file, flags, kept);
+    copyAddons(kept, release);
+  } finally {
+    rmSync(kept, { recursive: true });
+  }
+}
+
+function copyAddons(from, to) {
+  mkdirSync(to, { recursive: true });
+  const files = existsSync(from) ? readdirSync(from).filter((file) => /^addon.*\.node/.test(file)) : [];
+  for (const file of files) copyFileSync(join(from, file), join(to, file));
+}
+
+function make(file, flags, folder) {
+  const built = build(flags);
+  if (built.status === 0) return copyFileSync(join(release, PORTABLE), join(folder, file));
+  if (file !== PORTABLE) {
+    writeFileSync(join(folder, `${file}.failed`), '');
+    return console.error(`hnswlib-node could not be built with ${flags}; it searches slower without.`);
+  }
+  console.error(built.error?.message ?? `${built.stdout}${built.stderr}`);
+  console.error('hnswlib-node could not be built; it needs a C++ compiler, make and Python 3.');
+  process.exitCode = 1;
+}
+
+function build(flags) {
   const nodePrefix = dirname(dirname(process.execPath));
   const args = ['rebuild', '--release'];
   if (existsSync(join(nodePrefix, 'include', 'node', 'node_api.h'))) args.push(`--nodedir=${nodePrefix}`);
-  console.log(`Building hnswlib-node${environment.CXXFLAGS === undefined ? '' : ` with ${environment.CXXFLAGS}`} …`);
+  console.log(`Building hnswlib-node${flags === undefined ? '' : ` with ${flags}`} …`);
+  const cxxFlags = [process.env.CXXFLAGS, flags].filter(Boolean).join(' ');
   return spawnSync('node-gyp', args, {
     cwd: addonFolder,
-    env: { ...process.env, ...environment },
+    env: { ...process.env, ...(cxxFlags === '' ? {} : { CXXFLAGS: cxxFlags }) },
     encoding: 'utf8',
     // The compiler's warnings about the library are many and nobody's here to mend; a failure shows them all.
     maxBuffer: 64 * 1024 * 1024,

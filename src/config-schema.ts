@@ -142,7 +142,12 @@ export const ConfigSchema = Type.Object(
       ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'].map((level) => Type.Literal(level)),
       { default: 'info', description: 'Least severe level that is logged.' },
     ),
-    shutdown_timeout_ms: integer(15_000, 0, 'Milliseconds that running requests get to finish on shutdown.'),
+    shutdown_timeout_ms: Type.Integer({
+      default: 15_000,
+      minimum: 0,
+      maximum: 86_400_000,
+      description: 'Milliseconds that running requests get to finish on shutdown.',
+    }),
     limits: Limits,
     device: Type.Union([Type.Literal('cpu'), Type.Literal('cuda')], {
       default: 'cpu',

@@ -14,7 +14,7 @@ import { type Model, openModel, openReranker, type Reranker } from './inference/
 import type { ModelPart } from './inference/model-part.ts';
 import { createPairedCoverEncoder } from './inference/paired-cover-encoder.ts';
 import type { RemoteCrossEncoder } from './inference/remote-cross-encoder.ts';
-import type { FusionWeights } from './ranking/fuse.ts';
+import { fusionWeights, offeredSignals, type RankingBundles, rankingBundles } from './ranking/fusion-weights.ts';
 import { createRanker } from './ranking/rank.ts';
 import { createPairScorer } from './ranking/score.ts';
 import { type CoverIndexOptions, type OpenedCoverIndex, openCoverIndex } from './store/cover-index.ts';
@@ -25,9 +25,6 @@ export { type Model, openModel, openReranker, type Reranker } from './inference/
 export type { ExactFeatures, OfflineModel } from './inference/offline-model.ts';
 export { restoreSnapshot } from './store/data-dir/snapshot.ts';
 export { verifyDataDir } from './store/data-dir/verify.ts';
-
-/** Signals that need no reranker. */
-const TOWER_SIGNALS: ReadonlySet<string> = new Set(['cosine', 'ocr_presence']);
 
 /** The service's parts, wired. This is the only place that knows them all. */
 export interface Services extends AppServices {
@@ -45,7 +42,7 @@ export async function createServices(config: Config, log: Logger): Promise<Servi
   // Read while the models' threads load their graphs.
   const fetching = import('./indexing/fetch-image.ts');
   const signals = offeredSignals(bundles);
-  const weights = fusionWeights(config, bundles);
+  const weights = fusionWeights(config.fusion, bundles);
   const [models, index] = await bothOrNeither(
     openModels(config, events),
     openCoverIndex({ ...indexOptions(config, bundles), onEvent: events.index }),
@@ -124,18 +121,10 @@ async function openModels(config: Config, events: EventLog): Promise<Models> {
   };
 }
 
-/** The manifests of both bundles, equal where one serves for both. */
-interface BundleManifests {
-  readonly recall: BundleManifest;
-  readonly rerank: BundleManifest;
-}
-
-function readBundles({ model, rerank_model }: Config): BundleManifests {
-  const recall = readManifest(model);
-  if (rerank_model === '') return { recall, rerank: recall };
-  const rerank = readManifest(rerank_model);
-  if (rerank.rerank !== null) return { recall, rerank };
-  throw failure('invalid_config', `rerank_model names the bundle ${rerank.name}, which has no reranker.`);
+function readBundles(config: Config): RankingBundles {
+  const bundles = rankingBundles(config, readManifest);
+  if (config.rerank_model === '' || bundles.rerank.rerank !== null) return bundles;
+  throw failure('invalid_config', `rerank_model names the bundle ${bundles.rerank.name}, which has no reranker.`);
 }
 
 /**
@@ -152,7 +141,7 @@ export async function inspectData(config: Config): Promise<FoundData | undefined
   return inspectDataDir(config.data_dir, bundle);
 }
 
-function indexOptions({ data_dir, index }: Config, { recall, rerank }: BundleManifests): CoverIndexOptions {
+function indexOptions({ data_dir, index }: Config, { recall, rerank }: RankingBundles): CoverIndexOptions {
   return {
     dataDir: data_dir,
     bundle: recall === rerank ? { name: recall.name, hash: recall.hash } : pairRef(recall, rerank),
@@ -191,28 +180,6 @@ export const askRerankServer: typeof import('./inference/remote/ask-server.ts').
   const server = await import('./inference/remote/ask-server.ts');
   return server.askRerankServer(...given);
 };
-
-/** The configuration's weights, or the bundles' own where it has none. */
-function fusionWeights({ fusion }: Config, bundles: BundleManifests): FusionWeights {
-  const offered = offeredSignals(bundles);
-  if (Object.keys(fusion).length === 0) {
-    const own = Object.entries({ ...bundles.rerank.fusion, ...bundles.recall.fusion });
-    return Object.fromEntries(own.filter(([signal]) => offered.includes(signal)));
-  }
-  const unknown = Object.keys(fusion).filter((signal) => !offered.includes(signal));
-  if (unknown.length === 0) return fusion;
-  throw failure(
-    'invalid_config',
-    `fusion weighs ${unknown.join(', ')}, but what is loaded offers ${offered.join(', ')}.`,
-  );
-}
-
-/** With two bundles: what the first one's towers say of a cover, and what the second one's reranker adds. */
-function offeredSignals({ recall, rerank }: BundleManifests): readonly string[] {
-  if (recall === rerank) return recall.signals;
-  const ofTowers = recall.signals.filter((signal) => TOWER_SIGNALS.has(signal));
-  return [...new Set([...ofTowers, ...rerank.signals])];
-}
 
 interface Closable {
   close(): Promise<void>;

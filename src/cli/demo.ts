@@ -12,7 +12,7 @@ import { note, print } from './output.ts';
 import { type RankAnswer, rankNotes, rankTable } from './rank-table.ts';
 import { createServiceClient, type ServiceClient } from './service-client.ts';
 import { configOf, withSettings } from './settings.ts';
-import { warningsOnly } from './with-service.ts';
+import { forUsAlone, warningsOnly } from './with-service.ts';
 
 const SAMPLES = join(packageRoot, 'index', 'samples', 'manifest.ndjson');
 const QUERIES = ['向日葵', '可爱的熊猫', 'best curry rice', 'ice cream 冰淇淋'];
@@ -51,8 +51,8 @@ export function demoCommand(): Command {
 async function startOnFreePort(config: Config): Promise<RunningServer> {
   const { startServer } = await import('../server.ts');
   const log = await warningsOnly();
-  // Whoever runs this wants to look around; keys would only be in the way, and only this machine can reach it.
-  const demo: Config = { ...config, host: '127.0.0.1', api_keys: [] };
+  // Whoever runs this wants to look around.
+  const demo = forUsAlone(config);
   for (let port = config.port; port < config.port + PORTS; port++) {
     try {
       return await startServer({ ...demo, port }, log);
@@ -89,6 +89,7 @@ async function indexSamples(client: ServiceClient): Promise<void> {
 const unrecorded: IndexProgress = {
   rejectedFile: '',
   resumeFrom: 0,
+  rejected: () => 0,
   reject: async () => {},
   save: async () => {},
   finish: async () => {},

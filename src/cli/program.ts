@@ -149,10 +149,11 @@ function inheritSettings(command: Command, from: Command): void {
   for (const inner of command.commands) inheritSettings(inner, command);
 }
 
-/** `help X` is `X --help`: only the command itself knows its options. */
+/** `help X` is `X --help`: only the command itself knows its options. One that does not exist is left to be an error. */
 function withoutHelpCommand(argv: readonly string[]): readonly string[] {
   const [node = '', script = '', first, name] = argv;
-  return first === 'help' && name !== undefined ? [node, script, name, '--help'] : argv;
+  if (first !== 'help' || name === undefined) return argv;
+  return [node, script, name, ...(COMMANDS.some((entry) => entry.name === name) ? ['--help'] : [])];
 }
 
 function createProgram(): Command {

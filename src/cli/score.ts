@@ -3,6 +3,7 @@ import { dot } from '../core/dot.ts';
 import { failure, isFailure } from '../core/errors.ts';
 import type { Signals } from '../core/types.ts';
 import { type FusionWeights, signalsOf, weigh } from '../ranking/fuse.ts';
+import { fusionWeights, rankingBundles } from '../ranking/fusion-weights.ts';
 import type { ExactFeatures, OfflineModel } from '../services.ts';
 import { readInput, readPixels, readTexts } from './input-files.ts';
 import { formatTable, print, printJson } from './output.ts';
@@ -43,12 +44,12 @@ export function scoreCommand(): Command {
         command.error('error: give one of --image, --images and --pixels');
       }
       const { config } = configOf(command);
-      const { openOfflineModel } = await import('../services.ts');
+      const { openOfflineModel, readManifest } = await import('../services.ts');
+      const weights = fusionWeights(config.fusion, rankingBundles(config, readManifest));
       const open = (dir: string) => openOfflineModel(dir, { maxPixels: config.limits.image_max_pixels });
       const recall = await open(config.model);
       const rerank = config.rerank_model === '' ? recall : await open(config.rerank_model);
       try {
-        const weights = Object.keys(config.fusion).length > 0 ? config.fusion : defaultWeights({ recall, rerank });
         await scoreAll({ recall, rerank }, flags, weights, isJson(command));
       } finally {
         await recall.close();
@@ -56,11 +57,6 @@ export function scoreCommand(): Command {
       }
     });
   return withSettings(command, ['model', 'rerank_model', 'fusion']);
-}
-
-/** A cross-encoder from another bundle brings the weights of its own signals along. */
-function defaultWeights({ recall, rerank }: Models): FusionWeights {
-  return { ...recall.bundle.manifest.fusion, ...rerank.bundle.manifest.fusion };
 }
 
 async function scoreAll(models: Models, flags: ScoreFlags, weights: FusionWeights, json: boolean): Promise<void> {

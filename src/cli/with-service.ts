@@ -26,11 +26,16 @@ export async function withService<T>(
 async function startPrivately(config: Config): Promise<{ readonly url: string; close(): Promise<void> }> {
   const { startServer } = await import('../server.ts');
   try {
-    return await startServer({ ...config, host: '127.0.0.1', port: 0, api_keys: [] }, await warningsOnly());
+    return await startServer({ ...forUsAlone(config), port: 0 }, await warningsOnly());
   } catch (error) {
     if (!isFailure(error, 'data_dir_busy')) throw error;
     throw failure(error.code, `${error.detail} If that is a running service, name it with --url.`, { cause: error });
   }
+}
+
+/** Without keys and rates, which are for callers from elsewhere: only this machine can reach it. */
+export function forUsAlone(config: Config): Config {
+  return { ...config, host: '127.0.0.1', api_keys: [], limits: { ...config.limits, requests_per_minute: 0 } };
 }
 
 /** A log of what went wrong, on stderr. */

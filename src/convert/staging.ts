@@ -14,20 +14,63 @@ export async function fillBundleFolder<T>(
 ): Promise<T> {
   const target = resolve(out);
   const kept = await namesToKeep(target, replace);
-  const parent = dirname(target);
-  await mkdir(parent, { recursive: true });
-  const staging = await mkdtemp(join(parent, `.${basename(target)}-`));
-  try {
+  return withStaging(dirname(target), basename(target), async (staging) => {
     const [filled, old] = [join(staging, 'new'), join(staging, 'old')];
     await mkdir(filled);
     const result = await fill(filled);
-    await rename(target, old).catch(ignoreMissing);
-    await rename(filled, target);
-    for (const name of kept) await rename(join(old, name), join(target, name));
+    await move(target, old).catch(ignoreMissing);
+    await move(filled, target);
+    for (const name of kept) await move(join(old, name), join(target, name));
     return result;
+  });
+}
+
+/**
+ * Runs `work` in a hidden folder of `parent`, which is made when it is not there; whatever is left in the hidden folder at
+ * the end goes with it. Rejects with `invalid_config` where nothing can be written.
+ */
+export async function withStaging<T>(parent: string, name: string, work: (staging: string) => Promise<T>): Promise<T> {
+  const staging = await makeStaging(parent, name).catch((error: unknown) => {
+    throw placeFailure(error, parent);
+  });
+  try {
+    return await work(staging);
   } finally {
     await rm(staging, { recursive: true, force: true });
   }
+}
+
+/** Renames. Rejects with `invalid_config` where `to` is no place for that. */
+export async function move(from: string, to: string): Promise<void> {
+  await rename(from, to).catch((error: unknown) => {
+    throw placeFailure(error, to);
+  });
+}
+
+export function ignoreMissing(error: NodeJS.ErrnoException): void {
+  if (error.code !== 'ENOENT') throw error;
+}
+
+async function makeStaging(parent: string, name: string): Promise<string> {
+  await mkdir(parent, { recursive: true });
+  return mkdtemp(join(parent, `.${name}-`));
+}
+
+/** What the choice of a place is to blame for, and whoever chose it can mend. */
+const UNFIT_PLACES: Readonly<Record<string, string>> = {
+  EXDEV: 'it is on another file system than what was to be moved there',
+  EACCES: 'this user may not write there',
+  EPERM: 'this user may not write there',
+  EROFS: 'the file system is read-only',
+};
+
+function placeFailure(error: unknown, place: string): unknown {
+  const { code = '' } = error as NodeJS.ErrnoException;
+  const why = UNFIT_PLACES[code];
+  if (why === undefined) return error;
+  return failure('invalid_config', `${place} cannot be written: ${why} (${code}). Name another place with --out.`, {
+    cause: error,
+  });
 }
 
 async function namesToKeep(target: string, replace: boolean): Promise<string[]> {
@@ -50,8 +93,4 @@ async function filesOfBundle(folder: string): Promise<ReadonlySet<string>> {
   } catch (cause) {
     throw failure('invalid_config', `${folder} holds something that is no bundle; it is not replaced.`, { cause });
   }
-}
-
-function ignoreMissing(error: NodeJS.ErrnoException): void {
-  if (error.code !== 'ENOENT') throw error;
 }

@@ -10,6 +10,7 @@ import { addAuthentication } from './access/auth.ts';
 import { addBrowserPolicy } from './access/browser-policy.ts';
 import { createKeyRing } from './access/key-ring.ts';
 import { addRateLimit } from './access/rate-limit.ts';
+import { trustedProxies } from './access/trusted-proxies.ts';
 import { createGate, defaultRankConcurrency } from './admission.ts';
 import type { AppConfig } from './app-services.ts';
 import { addBodyCoding } from './body-coding.ts';
@@ -129,7 +130,7 @@ function newFastify(config: AppConfig, logger: FastifyBaseLogger): App {
     },
     genReqId: requestId,
     requestIdHeader: false,
-    trustProxy: config.trust_proxy.length === 0 ? false : [...config.trust_proxy],
+    trustProxy: trustedProxies(config.trust_proxy),
     bodyLimit: LIMITS.textBodyBytes,
     connectionTimeout: TIMEOUTS.idleMs,
     keepAliveTimeout: TIMEOUTS.keepAliveMs,

@@ -1,4 +1,5 @@
 import type {
+  FastifyBaseLogger,
   FastifyError,
   FastifyInstance,
   FastifyReply,
@@ -6,7 +7,7 @@ import type {
   FastifySchemaValidationError,
 } from 'fastify';
 import { type CoverrankError, type ErrorCode, type FieldError, failure, isFailure } from '../core/errors.ts';
-import { PROBLEM_TYPE, problemOf } from './problem.ts';
+import { type ItemProblem, PROBLEM_TYPE, problemOf } from './problem.ts';
 
 /** The one place where an error becomes an answer. */
 export function addErrorHandler(app: FastifyInstance): void {
@@ -28,6 +29,16 @@ export function sendProblem(error: CoverrankError, request: FastifyRequest, repl
     .code(error.status)
     .type(PROBLEM_TYPE)
     .send(JSON.stringify(problemOf(error, request.id)));
+}
+
+/**
+ * How an item of a larger request tells its own failure. One of the service itself is logged as a request's is, unless that
+ * was done before and no `log` is given.
+ */
+export function itemProblem(error: CoverrankError, log?: FastifyBaseLogger): ItemProblem {
+  const { code, detail, retryable, cause } = toFailure(error);
+  if (code === 'internal') log?.error({ event: 'item_failed', err: cause ?? error });
+  return { code, detail, retryable };
 }
 
 /** Every error as one of ours. Codes that only a command may meet count as internal when a request meets them. */

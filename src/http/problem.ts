@@ -35,11 +35,6 @@ export function problemOf(error: CoverrankError, requestId: string): Problem {
   };
 }
 
-/** How an item tells its own failure. */
-export function itemProblem({ code, detail, retryable }: CoverrankError): ItemProblem {
-  return { code, detail, retryable };
-}
-
 /** A name, not an address: it stays the same wherever the service runs. */
 export function problemType(code: ErrorCode): string {
   return `urn:coverrank:error:${code}`;

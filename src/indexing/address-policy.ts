@@ -112,6 +112,7 @@ function parseEntry(text: string): HostEntry | NetEntry {
   // The URL parser canonicalises the name, brackets and letter case the way it will for image URLs.
   const url = URL.canParse(`http://${text}`) ? new URL(`http://${text}`) : undefined;
   if (url === undefined || `${url.pathname}${url.search}${url.hash}${url.username}` !== '/') throw invalidEntry(text);
+  if (url.hostname.includes('*')) throw invalidEntry(text, ' Names are compared as a whole.');
   const named = /:(\d+)$/.exec(text);
   const port = named === null ? undefined : Number(named[1]);
   const hostname = withoutBrackets(url.hostname).replace(/\.$/, '');
@@ -130,6 +131,6 @@ function single(address: string): BlockList {
   return list;
 }
 
-function invalidEntry(text: string): Error {
-  return failure('invalid_config', `fetch.allow: ${text} is not a host, host:port, address or CIDR range.`);
+function invalidEntry(text: string, more = ''): Error {
+  return failure('invalid_config', `fetch.allow: ${text} is not a host, host:port, address or CIDR range.${more}`);
 }

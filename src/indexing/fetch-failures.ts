@@ -58,8 +58,10 @@ export function createFetchFailures({
       if (skipMs === 0 || !isFailure(error)) return;
       if (LASTING.some((code) => code === error.code)) addresses.set(url.href, true, { ttl: jittered(skipMs) });
       if (error.code !== 'fetch_failed') return;
-      if (error.retryAfterSeconds === undefined) strike(url.host);
-      else hosts.set(url.host, true, { ttl: Math.min(MAX_RETRY_AFTER_MS, error.retryAfterSeconds * 1000) });
+      // A host that asks for no time at all has just failed. (A time of 0 would mean for ever to the cache.)
+      const askedMs = Math.min(MAX_RETRY_AFTER_MS, (error.retryAfterSeconds ?? 0) * 1000);
+      if (askedMs > 0) hosts.set(url.host, true, { ttl: askedMs });
+      else strike(url.host);
     },
     succeeded: (url) => strikes.delete(url.host),
   };

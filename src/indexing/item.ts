@@ -37,6 +37,7 @@ const ITEM_LIMITS = {
 } as const;
 
 const AttributeValue = Type.Union([Type.String(), Type.Number(), Type.Boolean(), Type.Array(Type.String())]);
+const ATTRIBUTE_FORMS = 'must be a string, finite number, boolean or list of strings';
 
 /** One item of `POST /index`, as JSON. Exactly one of `image_url`, `image_base64`, `embedding` and `delete` is given. */
 export const ItemSchema = Type.Object(
@@ -111,7 +112,10 @@ function checkSchema(json: unknown): ItemJson {
   const unknown = (problem?.params as { additionalProperties?: readonly string[] } | undefined)?.additionalProperties;
   const [field] = unknown ?? [];
   if (field !== undefined) throw invalid(`/${pointerToken(field)}`, 'is not a field of an item');
-  throw invalid(problem?.instancePath ?? '', problem?.message ?? 'is not valid');
+  const path = problem?.instancePath ?? '';
+  // Of a choice the first branch is told, as if it were the only one.
+  const message = path.startsWith('/attributes/') ? ATTRIBUTE_FORMS : problem?.message;
+  throw invalid(path, message ?? 'is not valid');
 }
 
 function checkBytes(item: ItemJson): void {

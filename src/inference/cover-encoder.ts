@@ -1,4 +1,5 @@
 import pLimit from 'p-limit';
+import { abortFailure, untilAborted } from '../core/abort.ts';
 import type { BundleManifest } from '../core/bundle-format.ts';
 import type { CoverEncoder } from '../core/ports.ts';
 import type { CoverFeatures, ModelRef } from '../core/types.ts';
@@ -50,11 +51,20 @@ export function createCoverEncoder(deps: CoverEncoderDeps): ImageTower {
       await decoded.room(signal);
       const { decoding: mode, size } = manifest.image;
       const picture = await decodeImage(bytes, { maxPixels: deps.maxPixels, decoding: mode, size }, signal);
+      if (signal.aborted) throw abortFailure(signal);
       return { picture, more: await more(), release: decoded.hold(picture.data.byteLength) };
     });
 
   const encode = async <T>(bytes: Uint8Array, signal: AbortSignal, more: () => Promise<T>) => {
-    const made = await decode(bytes, signal, more);
+    const making = decode(bytes, signal, more);
+    const made = await untilAborted(making, signal).catch((error: unknown) => {
+      // Who leaves does not wait; the decoder goes on in its turn, and what it makes is let go.
+      making.then(
+        ({ release }) => release(),
+        () => {},
+      );
+      throw error;
+    });
     try {
       return { features: (await queue.submit(made.picture, signal)).result, more: made.more };
     } finally {

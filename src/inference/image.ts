@@ -1,7 +1,8 @@
 import sharp, { type Metadata, type Sharp } from 'sharp';
-import { untilAborted } from '../core/abort.ts';
+import { abortFailure } from '../core/abort.ts';
 import type { BundleManifest } from '../core/bundle-format.ts';
 import { failure, isFailure } from '../core/errors.ts';
+import { startTurn } from '../core/turn.ts';
 import type { Thumbnail } from '../core/types.ts';
 import type { RgbImage } from './model-thread.ts';
 import {
@@ -11,6 +12,7 @@ import {
   resizeGreyAsPillow,
   resizeInksAsPillow,
   resizeNearestAsPillow,
+  SLICE_BYTES,
 } from './pillow-resize.ts';
 
 /** The one importer of sharp: bytes of a picture to RGB pixels, and to the thumbnail that the service keeps. */
@@ -48,22 +50,21 @@ export interface DecodeOptions {
 
 /**
  * Decodes a picture to RGB, [height, width, 3]. Fails with `unsupported_image` for anything that is not JPEG, PNG or
- * WebP, `image_too_large` above `maxPixels` or a side of 16,384, `undecodable_image` for broken or truncated bytes.
+ * WebP, `image_too_large` above `maxPixels` or a side of 16,384, `undecodable_image` for broken or truncated bytes. Does not
+ * begin once the signal has fired; what has begun cannot be stopped, and settles when it is over.
  *
  * CMYK is converted without a profile in all modes, as Pillow does; other embedded profiles are honoured by `viewer`.
  */
 export async function decodeImage(bytes: Uint8Array, options: DecodeOptions, signal: AbortSignal): Promise<RgbImage> {
-  return untilAborted(
-    guarded(async () => {
-      const metadata = await readMetadata(bytes, options.maxPixels);
-      if (metadata.space === 'cmyk') return decodeCmyk(bytes, options);
-      if (options.decoding === 'viewer') return decodeAsViewer(bytes, options);
-      if (isDeepGrey(bytes)) return decodeDeepGrey(bytes, options);
-      if (options.decoding === 'pillow_rgb') return toRgb(open(bytes, options.maxPixels, { ignoreIcc: true }));
-      return decodeAsPillow(bytes, metadata, options);
-    }),
-    signal,
-  );
+  if (signal.aborted) throw abortFailure(signal);
+  return guarded(async () => {
+    const metadata = await readMetadata(bytes, options.maxPixels);
+    if (metadata.space === 'cmyk') return decodeCmyk(bytes, options);
+    if (options.decoding === 'viewer') return decodeAsViewer(bytes, options);
+    if (isDeepGrey(bytes)) return decodeDeepGrey(bytes, options);
+    if (options.decoding === 'pillow_rgb') return toRgb(open(bytes, options.maxPixels, { ignoreIcc: true }));
+    return decodeAsPillow(bytes, metadata, options);
+  });
 }
 
 /** A WebP of at most 320 pixels a side, upright, without metadata. */
@@ -157,16 +158,21 @@ async function decodeCmyk(bytes: Uint8Array, { maxPixels, decoding, size }: Deco
     .raw()
     .toBuffer({ resolveWithObject: true });
   const inks = { data, width: info.width, height: info.height };
-  const { data: sized, ...sides } = decoding === 'pillow' ? resizeInksAsPillow(inks, size) : inks;
-  return { data: cmykToRgb(sized), ...sides };
+  const { data: sized, ...sides } = decoding === 'pillow' ? await resizeInksAsPillow(inks, size) : inks;
+  return { data: await cmykToRgb(sized), ...sides };
 }
 
 /** Pillow's conversion: each ink removes its share of what black left over. */
-function cmykToRgb(cmyk: Uint8Array): Uint8Array {
+async function cmykToRgb(cmyk: Uint8Array): Promise<Uint8Array> {
+  const turn = startTurn();
   const rgb = new Uint8Array((cmyk.length / 4) * 3);
-  for (let from = 0, to = 0; from < cmyk.length; from += 4, to += 3) {
-    const light = 255 - (cmyk[from + 3] ?? 0);
-    for (let ink = 0; ink < 3; ink++) rgb[to + ink] = light - multiplyBytes(cmyk[from + ink] ?? 0, light);
+  for (let start = 0; start < cmyk.length; start += SLICE_BYTES) {
+    if (turn.isOver()) await turn.next();
+    const end = Math.min(start + SLICE_BYTES, cmyk.length);
+    for (let from = start, to = (start / 4) * 3; from < end; from += 4, to += 3) {
+      const light = 255 - (cmyk[from + 3] ?? 0);
+      for (let ink = 0; ink < 3; ink++) rgb[to + ink] = light - multiplyBytes(cmyk[from + ink] ?? 0, light);
+    }
   }
   return rgb;
 }

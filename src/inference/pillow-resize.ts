@@ -1,15 +1,18 @@
+import { startTurn, type Turn } from '../core/turn.ts';
 import type { RgbImage } from './model-thread.ts';
 
 /**
  * The resizes of Pillow that the preprocess graph (RGB, bicubic) does not cover: nearest neighbour for palette pictures,
  * bicubic on premultiplied RGBA, on four inks, and on 16 bits of grey. They give [size, size], which the graph then leaves
- * as it is.
+ * as it is. Large pictures take seconds, so all of it is done in turns.
  */
 
 /** Pillow's filter arithmetic: coefficients are fixed-point with this many bits below one. */
 const PRECISION_BITS = 22;
 const BICUBIC_SUPPORT = 2;
 const BICUBIC_A = -0.5;
+/** Of what is gone through pixel by pixel: about a millisecond's worth. */
+export const SLICE_BYTES = 1 << 19;
 
 export function resizeNearestAsPillow({ data, width, height }: RgbImage, size: number): RgbImage {
   const resized = new Uint8Array(size * size * 3);
@@ -38,17 +41,9 @@ function nearest(length: number, size: number): number[] {
  * RGBA, [height, width, 4], premultiplied, resized, un-premultiplied; the alpha is dropped. A picture of the right size
  * is not resized, and keeps the colours that its alpha hides.
  */
-export function resizeAlphaAsPillow(rgba: RgbImage, size: number): RgbImage {
+export async function resizeAlphaAsPillow(rgba: RgbImage, size: number): Promise<RgbImage> {
   if (rgba.width === size && rgba.height === size) return withoutAlpha(rgba);
-  const premultiplied = new Uint8Array(rgba.data.length);
-  for (let at = 0; at < rgba.data.length; at += 4) {
-    const alpha = rgba.data[at + 3] ?? 0;
-    for (let channel = 0; channel < 3; channel++) {
-      premultiplied[at + channel] = multiplyBytes(rgba.data[at + channel] ?? 0, alpha);
-    }
-    premultiplied[at + 3] = alpha;
-  }
-  const down = resizeInksAsPillow({ ...rgba, data: premultiplied }, size).data;
+  const down = (await resizeInksAsPillow({ ...rgba, data: await premultiplied(rgba.data) }, size)).data;
   const rgb = new Uint8Array(size * size * 3);
   for (let pixel = 0; pixel < size * size; pixel++) {
     const alpha = down[pixel * 4 + 3] ?? 0;
@@ -61,36 +56,73 @@ export function resizeAlphaAsPillow(rgba: RgbImage, size: number): RgbImage {
   return { data: rgb, width: size, height: size };
 }
 
+async function premultiplied(rgba: Uint8Array): Promise<Uint8Array> {
+  const turn = startTurn();
+  const result = new Uint8Array(rgba.length);
+  for (let start = 0; start < rgba.length; start += SLICE_BYTES) {
+    if (turn.isOver()) await turn.next();
+    const end = Math.min(start + SLICE_BYTES, rgba.length);
+    for (let at = start; at < end; at += 4) {
+      const alpha = rgba[at + 3] ?? 0;
+      for (let channel = 0; channel < 3; channel++) {
+        result[at + channel] = multiplyBytes(rgba[at + channel] ?? 0, alpha);
+      }
+      result[at + 3] = alpha;
+    }
+  }
+  return result;
+}
+
 /** Four channels that have nothing to do with each other, [height, width, 4] to [size, size, 4]. */
-export function resizeInksAsPillow({ data, width, height }: RgbImage, size: number): RgbImage {
+export async function resizeInksAsPillow({ data, width, height }: RgbImage, size: number): Promise<RgbImage> {
   if (width === size && height === size) return { data, width, height };
-  const across = transpose(resizeRows(data, width, height, size), size, height);
-  return { data: transpose(resizeRows(across, height, size, size), size, size), width: size, height: size };
+  const turn = startTurn();
+  const across = await resizeColumns(data, width, height, size, turn);
+  return { data: await resizeColumns(across, height, size, size, turn), width: size, height: size };
 }
 
 /** 16 bits of grey, [height, width] to [size, size, 3]: clipped to 8 bits after the resize, not scaled to them. */
-export function resizeGreyAsPillow(grey: Uint16Array, width: number, height: number, size: number): RgbImage {
+export async function resizeGreyAsPillow(
+  grey: Uint16Array,
+  width: number,
+  height: number,
+  size: number,
+): Promise<RgbImage> {
   if (width === size && height === size) return clipGrey(grey, size, size);
-  const across = resizeGreyColumns(grey, width, height, size);
-  return clipGrey(resizeGreyColumns(across, height, size, size), size, size);
+  const turn = startTurn();
+  const across = await resizeGreyColumns(grey, width, height, size, turn);
+  return clipGrey(await resizeGreyColumns(across, height, size, size, turn), size, size);
 }
 
 /** Grey of any depth, [height, width] to RGB; as Pillow's conversion, what is above 255 is white. */
-export function clipGrey(grey: ArrayLike<number>, width: number, height: number): RgbImage {
+export async function clipGrey(grey: ArrayLike<number>, width: number, height: number): Promise<RgbImage> {
+  const turn = startTurn();
   const data = new Uint8Array(3 * grey.length);
-  for (let pixel = 0; pixel < grey.length; pixel++) {
-    data.fill(Math.max(0, Math.min(255, grey[pixel] ?? 0)), 3 * pixel, 3 * pixel + 3);
+  for (let y = 0; y < height; y++) {
+    if (turn.isOver()) await turn.next();
+    for (let pixel = y * width; pixel < (y + 1) * width; pixel++) {
+      const level = Math.max(0, Math.min(255, grey[pixel] ?? 0));
+      for (let channel = 0; channel < 3; channel++) data[3 * pixel + channel] = level;
+    }
   }
   return { data, width, height };
 }
 
 /** One pass, [height, width] to the transposed [size, height]; sums are rounded to integers. */
-function resizeGreyColumns(grey: ArrayLike<number>, width: number, height: number, size: number): Float64Array {
+async function resizeGreyColumns(
+  grey: ArrayLike<number>,
+  width: number,
+  height: number,
+  size: number,
+  turn: Turn,
+): Promise<Float64Array> {
   const resized = new Float64Array(size * height);
   for (let x = 0; x < size; x++) {
+    if (turn.isOver()) await turn.next();
     const { first, shares } = bicubicShares(x, width, size);
     for (let y = 0; y < height; y++) {
-      const sum = shares.reduce((total, share, tap) => total + (grey[y * width + first + tap] ?? 0) * share, 0);
+      let sum = 0;
+      for (let tap = 0; tap < shares.length; tap++) sum += (grey[y * width + first + tap] ?? 0) * (shares[tap] ?? 0);
       resized[x * height + y] = Math.max(0, Math.min(65_535, Math.floor(sum + 0.5)));
     }
   }
@@ -101,10 +133,17 @@ function withoutAlpha({ data, width, height }: RgbImage): RgbImage {
   return { data: data.filter((_, position) => position % 4 !== 3), width, height };
 }
 
-/** One pass over 4-channel rows, [height, width, 4] to [height, size, 4], antialiased when it shrinks. */
-function resizeRows(data: Uint8Array, width: number, height: number, size: number): Uint8Array {
+/** One pass over 4-channel rows, [height, width, 4] to the transposed [size, height, 4], antialiased when it shrinks. */
+async function resizeColumns(
+  data: Uint8Array,
+  width: number,
+  height: number,
+  size: number,
+  turn: Turn,
+): Promise<Uint8Array> {
   const resized = new Uint8Array(size * height * 4);
   for (let x = 0; x < size; x++) {
+    if (turn.isOver()) await turn.next();
     const { first, weights } = bicubicWeights(x, width, size);
     for (let y = 0; y < height; y++) {
       for (let channel = 0; channel < 4; channel++) {
@@ -112,7 +151,7 @@ function resizeRows(data: Uint8Array, width: number, height: number, size: numbe
         for (let tap = 0; tap < weights.length; tap++) {
           sum += (data[(y * width + first + tap) * 4 + channel] ?? 0) * (weights[tap] ?? 0);
         }
-        resized[(y * size + x) * 4 + channel] = Math.max(0, Math.min(255, Math.floor(sum / 2 ** PRECISION_BITS)));
+        resized[(x * height + y) * 4 + channel] = Math.max(0, Math.min(255, Math.floor(sum / 2 ** PRECISION_BITS)));
       }
     }
   }
@@ -146,17 +185,6 @@ function bicubic(distance: number): number {
   if (x < 1) return ((BICUBIC_A + 2) * x - (BICUBIC_A + 3)) * x * x + 1;
   if (x < 2) return (((x - 5) * x + 8) * x - 4) * BICUBIC_A;
   return 0;
-}
-
-function transpose(data: Uint8Array, width: number, height: number): Uint8Array {
-  const turned = new Uint8Array(data.length);
-  for (let y = 0; y < height; y++) {
-    for (let x = 0; x < width; x++) {
-      const from = (y * width + x) * 4;
-      turned.set(data.subarray(from, from + 4), (x * height + y) * 4);
-    }
-  }
-  return turned;
 }
 
 /** a * b / 255, rounded, in integers. */

@@ -1,6 +1,7 @@
 import './no-telemetry.ts';
 
 import { InferenceSession, Tensor as OrtTensor } from 'onnxruntime-node';
+import { cpuFlags } from '../core/cpu-flags.ts';
 import { failure } from '../core/errors.ts';
 import type { GraphSession, Tensor } from '../core/ports.ts';
 
@@ -31,8 +32,7 @@ export async function loadGraph(file: string, options: GraphOptions): Promise<Gr
         // Spinning threads would take the cores from the other models' threads.
         intra_op: { allow_spinning: '0' },
         inter_op: { allow_spinning: '0' },
-        // On x64 without VNNI, sums of two int8 products would be cut off at 16 bits. No effect on other processors.
-        x64quantprecision: '1',
+        ...(cutsOffProducts() ? { x64quantprecision: '1' } : {}),
       },
     },
   }).catch((error: unknown) => {
@@ -47,6 +47,16 @@ export async function loadGraph(file: string, options: GraphOptions): Promise<Gr
     },
     close: () => session.release(),
   };
+}
+
+/**
+ * Whether sums of two int8 products are cut off at 16 bits unless ONNX Runtime is told to take the exact, slower kernels: so on
+ * x64 without instructions for them. Where it has those, being told would keep it from using them.
+ */
+function cutsOffProducts(): boolean {
+  if (process.arch !== 'x64') return false;
+  const flags = cpuFlags();
+  return flags === undefined || !['avx512_vnni', 'avx_vnni', 'amx_int8'].some((flag) => flags.has(flag));
 }
 
 /** Tells the lack of the provider or of a GPU from a graph that is not valid, by the words that ONNX Runtime uses. */

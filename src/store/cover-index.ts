@@ -4,7 +4,13 @@ import type { CoverIndex, CoverWrite, IndexStatus, JudgementStore } from '../cor
 import type { CoverRecord, ModelRef, Thumbnail } from '../core/types.ts';
 import type { CoverStore } from './cover-store.ts';
 import type { CoverWriterMethods } from './cover-writer-thread.ts';
-import { leaveClosedMark, pagesAreKnown, takeClosedMark } from './data-dir/closed-mark.ts';
+import {
+  type ClosedMark,
+  leaveClosedMark,
+  pagesAreKnown,
+  putBackClosedMark,
+  takeClosedMark,
+} from './data-dir/closed-mark.ts';
 import {
   bindStore,
   type DataDirPaths,
@@ -92,20 +98,22 @@ export async function openCoverIndex(given: CoverIndexOptions): Promise<OpenedCo
     for (const close of opened.splice(0).reverse()) whole = (await close()) && whole;
     return whole;
   };
+  let found: ClosedMark | undefined;
   let inOrder = true;
   const onEvent = (event: CoverIndexEvent): void => {
     if ('error' in event) inOrder = false;
     tell(event);
   };
   try {
-    const found = await takeClosedMark(paths);
+    found = await takeClosedMark(paths);
     const isAsLeft = found !== undefined;
     const store = await openStore(paths, { pagesAreKnown: pagesAreKnown(found) });
     opened.push(store.close);
     const about = bindStore(store, paths.root, options);
     const judgements = await openJudgements(paths);
     opened.push(() => judgements.close().then(() => true));
-    const writer = await startWriter(paths, onEvent);
+    let onWriterUp = async (): Promise<void> => {};
+    const writer = await startWriter(paths, onEvent, () => void onWriterUp().catch(() => {}));
     opened.push(() => closeWriter(writer));
     let onAdvanced = (_state: GraphState): void => {};
     const graph = await startGraph(paths, {
@@ -121,6 +129,11 @@ export async function openCoverIndex(given: CoverIndexOptions): Promise<OpenedCo
       onEvent,
     });
     opened.push(graph.close);
+    // What a writer that died wrote last was told to nobody.
+    onWriterUp = async () => {
+      store.refresh();
+      await graph.advance(store.lastSequence());
+    };
     // From now on covers that are gone were lost, which the next start tells by the graph.
     if (graph.status().snapshot === null && store.lastSequence() === 0) await graph.save();
     const closeParts = async (): Promise<void> => {
@@ -133,10 +146,17 @@ export async function openCoverIndex(given: CoverIndexOptions): Promise<OpenedCo
     onAdvanced = index.onAdvanced;
     return index.port;
   } catch (error) {
-    await closeAll();
+    const whole = await closeAll();
+    // A start that was refused, for a mistyped bundle say, must not make the next one check everything.
+    if (whole && inOrder && isMereRefusal(error)) await putBackClosedMark(paths, found).catch(() => {});
     lock.release();
     throw error;
   }
+}
+
+/** Whether what ended a start says nothing of the data. A thread that died may have died of it. */
+function isMereRefusal(error: unknown): boolean {
+  return isFailure(error) && error.code !== 'corrupt_data' && error.code !== 'unavailable';
 }
 
 function assemble(
@@ -240,12 +260,13 @@ async function startGraph(paths: DataDirPaths, options: GraphClientOptions): Pro
 function startWriter(
   paths: DataDirPaths,
   onEvent: (event: CoverIndexEvent) => void,
+  onUp: () => void,
 ): Promise<ThreadKeeper<CoverWriterMethods>> {
   return keepThread<CoverWriterMethods>({
     url: new URL('./cover-writer-thread.js', import.meta.url),
     data: { path: paths.store },
     name: 'writer',
-    prepare: async () => {},
+    prepare: async () => onUp(),
     onDeath: (error) => onEvent({ event: 'thread_died', thread: 'writer', error }),
     onFailedStart: (error) => onEvent({ event: 'thread_died', thread: 'writer', error }),
   });

@@ -35,6 +35,7 @@ const PAGES_PER_DELETE = 6;
 const PAGES_PER_CONTENT = 6;
 /** Of the log, which is dropped from its beginning; at least. */
 const ENTRIES_PER_PAGE = 10;
+const LABELS_AT_ONCE = 1_000;
 
 /**
  * Writes several batches in one fsynced transaction. When that fails each batch is tried alone, so that none fails for
@@ -104,22 +105,24 @@ function commitTogether(store: CoverStore, batches: readonly (readonly EncodedWr
 function apply(store: CoverStore, write: EncodedWrite, sequence: number): WriteResult {
   const { id } = write;
   if (write.op === 'delete') {
-    const replaced = store.labelOf(id);
+    const replaced = standingLabel(store, id);
     if (replaced === undefined) return 'not_found';
     store.deleteCover(id);
     store.deleteContent(replaced);
     store.putLogEntry({ sequence, id, label: 0, replaced });
     return 'deleted';
   }
-  const before = store.cover(id);
   const { imageUrl, title, attributes, content } = write;
   if (content === undefined) {
+    // What it keeps stands in the record alone, so there is no writing over a damaged one.
+    const before = store.cover(id);
     if (before === undefined) return 'not_found';
     store.putCover({ ...before, sequence, imageUrl, title, attributes });
     store.putLogEntry({ sequence, id, label: before.label, replaced: 0 });
     return 'updated';
   }
-  if (before !== undefined) store.deleteContent(before.label);
+  const replaced = standingLabel(store, id);
+  if (replaced !== undefined) store.deleteContent(replaced);
   store.putCover({
     id,
     sequence,
@@ -133,8 +136,40 @@ function apply(store: CoverStore, write: EncodedWrite, sequence: number): WriteR
     hasThumbnail: content.thumbnail !== undefined,
   });
   store.putContent(sequence, id, content);
-  store.putLogEntry({ sequence, id, label: sequence, replaced: before?.label ?? 0 });
-  return before === undefined ? 'created' : 'updated';
+  store.putLogEntry({ sequence, id, label: sequence, replaced: replaced ?? 0 });
+  return replaced === undefined ? 'created' : 'updated';
+}
+
+/** The content that the cover has now; 0 for a damaged cover that has none, undefined when there is no such cover. */
+function standingLabel(store: CoverStore, id: string): number | undefined {
+  try {
+    return store.labelOf(id);
+  } catch (error) {
+    if (!isFailure(error, 'corrupt_data')) throw error;
+    return contentOfDamaged(store, id);
+  }
+}
+
+/**
+ * The content of a cover whose record cannot be read, by what each content says whose it is, of which it looks at all;
+ * 0 when none is the cover's. Fails with `corrupt_data` where it cannot be told: over content that stays behind the next
+ * start would refuse the store.
+ */
+function contentOfDamaged(store: CoverStore, id: string): number {
+  let unreadable: unknown;
+  let labels = store.labelsAfter(0, LABELS_AT_ONCE);
+  while (labels.length > 0) {
+    for (const label of labels) {
+      try {
+        if (store.idOf(label) === id) return label;
+      } catch (error) {
+        unreadable = error;
+      }
+    }
+    labels = store.labelsAfter(labels.at(-1) as number, LABELS_AT_ONCE);
+  }
+  if (unreadable !== undefined) throw unreadable;
+  return 0;
 }
 
 function reasonOf(error: unknown): string {

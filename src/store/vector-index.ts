@@ -10,6 +10,8 @@ export interface VectorIndex {
   readonly elements: number;
   readonly deleted: number;
   readonly capacity: number;
+  /** Without tombstones. Any of them may be removed while they are gone through. */
+  labels(): Iterable<number>;
   has(label: number): boolean;
   add(label: number, vector: ArrayLike<number>): void;
   remove(label: number): void;
@@ -80,6 +82,7 @@ function wrap(graph: Graph, live: Set<number>, alreadyDeleted: number): VectorIn
     get capacity() {
       return graph.getMaxElements();
     },
+    labels: () => live.keys(),
     has: (label) => live.has(label),
     add(label, vector) {
       if (live.has(label)) return;

@@ -51,12 +51,13 @@ function jsonLines(stdout: string): Record<string, unknown>[] {
 }
 
 test('help and version are fine, wrong use is 2, failure is 1', async () => {
-  const [help, ofCommand, ofHelp, version, unknown, option, missing, setting, failed] = await Promise.all([
+  const [help, ofCommand, ofHelp, version, unknown, ofUnknown, option, missing, setting, failed] = await Promise.all([
     coverrank(['--help']),
     coverrank(['score', '--help']),
     coverrank(['help', 'score']),
     coverrank(['--version']),
     coverrank(['nonsense']),
+    coverrank(['help', 'nonsense']),
     coverrank(['config', '--nonsense']),
     coverrank(['rank']),
     coverrank(['config', '--port', 'many']),
@@ -69,7 +70,7 @@ test('help and version are fine, wrong use is 2, failure is 1', async () => {
   assert.match(ofCommand.stdout, /--rerank-model/);
   assert.equal(ofHelp.stdout, ofCommand.stdout);
   assert.match(version.stdout, /^\d+\.\d+\.\d+\n$/);
-  assert.deepEqual([unknown.code, option.code, missing.code, setting.code], [2, 2, 2, 2]);
+  assert.deepEqual([unknown.code, ofUnknown.code, option.code, missing.code, setting.code], [2, 2, 2, 2, 2]);
   assert.match(unknown.stderr, /unknown command 'nonsense'/);
   assert.match(setting.stderr, /^coverrank: .*port.*\(flag --port\)/);
   assert.equal(failed.code, 1);

@@ -93,6 +93,59 @@ test('an answer with too few lines, a cut connection and a closed port are failu
   );
 });
 
+test('a batch whose answer breaks off is sent again, as a whole', async (t) => {
+  const bodies: string[] = [];
+  const ranges: unknown[] = [];
+  const client = await clientFor(t, async (request, response) => {
+    ranges.push(request.headers.range);
+    const sent = await text(request);
+    const outcomes = sent.replaceAll('}', ',"status":200}');
+    // Broken in a line, between two, and ended in an orderly way in a line and in a sign of life.
+    const cutAt = [10, outcomes.indexOf('\n') + 1, 10, outcomes.indexOf('\n') + 1][bodies.push(sent) - 1];
+    const isOrderly = bodies.length > 2;
+    if (cutAt === undefined) response.end(outcomes);
+    else if (isOrderly) response.end(`${outcomes.slice(0, cutAt)} `);
+    else response.write(outcomes.slice(0, cutAt), () => response.destroy());
+  });
+  const items = [{ id: 'a' }, { id: 'b' }];
+  assert.deepEqual(
+    await client.index(items),
+    items.map(({ id }) => ({ id, status: 200 })),
+  );
+  assert.deepEqual(bodies, new Array(5).fill('{"id":"a"}\n{"id":"b"}\n'));
+  assert.deepEqual(ranges, new Array(5).fill(undefined));
+});
+
+test('an answer that breaks off every time is told as such', async (t) => {
+  let calls = 0;
+  const breakOff: RequestListener = (request, response) => {
+    calls++;
+    request.resume();
+    response.write('{"id":"a","status":201}\n', () => response.destroy());
+  };
+  const client = await clientFor(t, breakOff, '', { maxRetries: 2 });
+  for (const call of [() => client.index([{ id: 'a' }, { id: 'b' }]), () => client.call('GET', '/index')]) {
+    calls = 0;
+    await assert.rejects(call(), (error) => {
+      assert.ok(isFailure(error, 'unavailable'));
+      assert.match(error.detail, /^http:\/\/127\.0\.0\.1:\d+ did not finish its answer \(\w+\)\.$/);
+      return true;
+    });
+    assert.equal(calls, 3);
+  }
+});
+
+test('what answers with something else than outcomes is not asked again', async (t) => {
+  let calls = 0;
+  const client = await clientFor(t, (request, response) => {
+    calls++;
+    request.resume();
+    response.end('<html>\n');
+  });
+  await assert.rejects(client.index([{ id: 'a' }]), /does not look like coverrank/);
+  assert.equal(calls, 1);
+});
+
 test('who does not want to wait says how often to ask again', async (t) => {
   let calls = 0;
   const refuse: RequestListener = (_request, response) => {

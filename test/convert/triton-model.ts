@@ -33,6 +33,7 @@ export function exportModel(
   bundle: SmallBundle,
   out: string,
   changes: Partial<TritonExportOptions> = {},
+  open = openGraph,
 ): Promise<TritonExportReport> {
   const options: TritonExportOptions = {
     bundle,
@@ -48,7 +49,7 @@ export function exportModel(
     standardOperators: false,
     ...changes,
   };
-  return exportTriton(options, openGraph);
+  return exportTriton(options, open);
 }
 
 /** Made tokens of one cover, of the sizes that a real one's have; `seed` tells covers apart. */

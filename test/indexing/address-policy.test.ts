@@ -63,7 +63,7 @@ test('an address or range also admits names that resolve into it, and nothing be
 });
 
 test('an entry that is none of these is refused', () => {
-  for (const entry of ['', 'http://x/', 'x/y', '10.0.0.0/33', 'x:99999', 'a b', 'user@host', '10.0.0.0/8/8']) {
+  for (const entry of ['', 'http://x/', 'x/y', '10.0.0.0/33', 'x:99999', 'a b', 'user@host', '10.0.0.0/8/8', '*.cdn']) {
     assert.throws(
       () => createAddressPolicy([entry]),
       (error) => isFailure(error, 'invalid_config'),

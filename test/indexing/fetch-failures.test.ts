@@ -64,6 +64,17 @@ test('a host gets the time that it asks for, up to five minutes', () => {
   assert.ok(!isSkipped('http://a.example/'));
 });
 
+test('a host that asks for no time at all is held to have failed, once', () => {
+  const { fail, isSkipped, pass } = withClock();
+  fail('http://a.example/', 'fetch_failed', 0);
+  fail('http://a.example/', 'fetch_failed', 0);
+  assert.ok(!isSkipped('http://a.example/'));
+  fail('http://a.example/', 'fetch_failed', 0);
+  assert.ok(isSkipped('http://a.example/'));
+  pass(1001);
+  assert.ok(!isSkipped('http://a.example/'));
+});
+
 test('what is nobody’s fault is not held against anybody', () => {
   const { fail, isSkipped } = withClock();
   for (const code of ['cancelled', 'deadline_exceeded', 'fetch_forbidden', 'fetch_skipped'] as const) {

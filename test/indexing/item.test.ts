@@ -85,6 +85,13 @@ test('what is wrong is named by its place', () => {
   }
 });
 
+test('an attribute is told all the forms that it may have', () => {
+  for (const value of ['1e309', 'null', '{"b":1}', '[1]', '["a",{}]']) {
+    const { error } = rejected(JSON.parse(`{"id":"a","image_base64":"${PIXEL}","attributes":{"x":${value}}}`));
+    assert.equal(error.detail, '/attributes/x must be a string, finite number, boolean or list of strings.', value);
+  }
+});
+
 test('a rejected item keeps its id where it has one that can be told', () => {
   assert.equal(rejected({ id: 'a', colour: 1 }).id, 'a');
   assert.equal(rejected({ id: 7 }).id, '');

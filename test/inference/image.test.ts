@@ -61,6 +61,16 @@ test('a picture with too many pixels is refused before it is decoded', async () 
   );
 });
 
+test('a picture whose caller has left is not begun', async () => {
+  let changes = 0; // of sharp's queue: a job that enters it, one that ends
+  const count = (): unknown => changes++;
+  sharp.queue.on('change', count);
+  await assert.rejects(decodeImage(picture('landscape.jpg'), viewer, AbortSignal.abort()), failsWith('cancelled'));
+  await decodeImage(picture('landscape.jpg'), viewer, never);
+  sharp.queue.off('change', count);
+  assert.equal(changes, 2);
+});
+
 test('a thin picture is refused however few pixels it has: resizing it would take a gigabyte', async () => {
   for (const [width, height] of [
     [1, 40_000],

@@ -41,7 +41,7 @@ export function addGrowthCommand(command: Command): void {
     .addOption(new Option('--size <size>', 'model with random weights').choices(MODEL_SIZES).default('full'))
     .option('--cache <folder>', 'models and covers, kept between runs', DEFAULT_CACHE)
     .option('--out <file>', 'the JSON report; the page goes beside it (default: loadtest-results/growth-<time>.json)')
-    .option('--table <file>', 'tables in Markdown, such as docs/sizing-measured.md')
+    .option('--table <file>', 'tables in Markdown, to keep in docs')
     .action(async () => {
       const flags = command.opts<Flags>();
       const report = await runGrowth(flags);

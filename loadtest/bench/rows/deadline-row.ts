@@ -1,3 +1,4 @@
+import { quantile } from 'simple-statistics';
 import { openBundle } from '../../../src/inference/bundle.ts';
 import { type RankParameters, rankBody } from '../../mix.ts';
 import { runOpenLoop } from '../../open-loop.ts';
@@ -71,25 +72,29 @@ async function shareInTime(
   { parameters, ratePerSecond, seed }: Load,
 ): Promise<Sample> {
   const { rerankK, deadlineMs } = parameters;
-  let sent = 0;
+  const overruns: number[] = [];
   let inTime = 0;
   let refused = 0;
   let reranked = 0;
   const send = async (dueAt: number): Promise<void> => {
-    sent += 1;
     const { status, body } = await client.post('/rank', rankBody(nextQuery(), parameters));
-    if (performance.now() - dueAt <= deadlineMs + GRACE_MS && status === 200) inTime += 1;
+    const overrun = performance.now() - dueAt - deadlineMs;
+    overruns.push(overrun);
+    if (overrun <= GRACE_MS && status === 200) inTime += 1;
     if (status !== 200) refused += 1;
     else reranked += rerankedCovers(JSON.parse(body) as RankAnswer, rerankK);
   };
   const random = createRandom(seed);
-  await runOpenLoop(send, { ratePerSecond, seconds: durations.loadSeconds, random });
+  const seconds = Math.max(durations.loadSeconds, durations.answers / ratePerSecond);
+  await runOpenLoop(send, { ratePerSecond, seconds, random });
+  const sent = overruns.length;
   if (sent === 0) throw new Error('No request was due in the time of a round.');
   return {
     value: inTime / sent,
     parts: {
       reranked_share: reranked / (sent * rerankK),
       refused_share: refused / sent,
+      overrun_p99_ms: quantile(overruns, 0.99),
       offered_per_second: ratePerSecond,
     },
   };

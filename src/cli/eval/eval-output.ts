@@ -1,7 +1,7 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { failure } from '../../core/errors.ts';
-import { checkGate, type GateCheck, type Measured, readBaseline } from '../../eval/gate.ts';
+import { type Baseline, checkGate, type GateCheck, type Measured, readBaseline } from '../../eval/gate.ts';
 import { formatFigure, formatInterval } from '../../eval/report/html/format.ts';
 import { reportJson } from '../../eval/report/json.ts';
 import type { Interval } from '../../eval/statistics/bootstrap.ts';
@@ -35,10 +35,18 @@ export async function writeOutput(file: string, text: string): Promise<void> {
   }
 }
 
-/** Holds what was measured against the baseline that `--gate` names; a fall makes the command fail. */
-export async function applyGate(flags: EvaluationFlags, measured: Measured): Promise<GateCheck[] | undefined> {
-  if (flags.gate === undefined) return undefined;
-  const baseline = readBaseline((await readInput(flags.gate)).toString('utf8'), flags.gate);
+/** The baseline that `--gate` names. To be read before a report is written, which may go to the same file. */
+export async function readGate({ gate }: EvaluationFlags): Promise<Baseline | undefined> {
+  return gate === undefined ? undefined : readBaseline((await readInput(gate)).toString('utf8'), gate);
+}
+
+/** Holds what was measured against the baseline; a fall makes the command fail. */
+export function applyGate(
+  baseline: Baseline | undefined,
+  flags: EvaluationFlags,
+  measured: Measured,
+): GateCheck[] | undefined {
+  if (baseline === undefined) return undefined;
   const checks = checkGate(baseline, measured, flags);
   if (checks.some(({ fell }) => fell)) process.exitCode = EXIT.failed;
   return checks;

@@ -25,6 +25,7 @@ import {
   estimatesTable,
   gateJson,
   printGate,
+  readGate,
   writeOutput,
   writeReport,
 } from './eval-output.ts';
@@ -197,6 +198,7 @@ function shared({ maxLabel, relevantLabel, resamples, seed, confidence }: Rankin
 
 async function tell(evaluated: Evaluated, flags: RankingFlags, json: boolean): Promise<void> {
   const { report, predictions, thumbnails, elapsedMs } = evaluated;
+  const baseline = await readGate(flags);
   const written: string[] = [];
   if (flags.out !== undefined && predictions !== undefined) {
     await writeOutput(flags.out, predictions);
@@ -208,7 +210,7 @@ async function tell(evaluated: Evaluated, flags: RankingFlags, json: boolean): P
   if (report.labels[0] === 0 && flags.images !== undefined) {
     note('no cover has label 0, so nothing can stand before the good ones: --unjudged adds their neighbours');
   }
-  const checks = await applyGate(flags, report);
+  const checks = applyGate(baseline, flags, report);
   const { estimates, pairCounts, queryCounts, labels, covers, problems, comparison } = report;
   const rows = labels.reduce((sum, count) => sum + count, 0);
   if (json) {

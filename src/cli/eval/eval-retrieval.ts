@@ -108,6 +108,12 @@ async function rankWithBundle(
   const models = await openModels(config, flags);
   const { topPairs } = flags;
   try {
+    if (topPairs > 0 && !models.rerank.model.hasCrossEncoder) {
+      throw failure(
+        'invalid_config',
+        `--top-pairs ${topPairs} asks for a cross-encoder, which ${models.rerank.model.name} does not have. Name a bundle that has one with --rerank-model, or leave --top-pairs out to rank by the cosine alone.`,
+      );
+    }
     const deps = {
       ...models,
       pictures,

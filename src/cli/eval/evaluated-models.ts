@@ -13,6 +13,7 @@ import { openScoreCache } from '../../eval/scoring/score-cache.ts';
 import type { CachedModel } from '../../eval/scoring/score-judgements.ts';
 import { createImageFetcher } from '../../indexing/fetch-image.ts';
 import type { FusionWeights } from '../../ranking/fuse.ts';
+import { fusionWeights, rankingBundles } from '../../ranking/fusion-weights.ts';
 import type { ExactFeatures, OfflineModel } from '../../services.ts';
 
 /** Where pictures come from, and where what was made of them is kept. */
@@ -40,7 +41,8 @@ export function withPictureOptions(command: Command): Command {
 }
 
 export async function openModels(config: Config, flags: PictureFlags): Promise<EvaluatedModels> {
-  const { openOfflineModel } = await import('../../services.ts');
+  const { openOfflineModel, readManifest } = await import('../../services.ts');
+  const weights = fusionWeights(config.fusion, rankingBundles(config, readManifest));
   const open = (folder: string): Promise<OfflineModel> =>
     openOfflineModel(folder, { maxPixels: config.limits.image_max_pixels });
   const recall = await open(config.model);
@@ -53,10 +55,7 @@ export async function openModels(config: Config, flags: PictureFlags): Promise<E
   return {
     recall: cached,
     rerank: rerank === recall ? cached : await withCache(rerank),
-    weights:
-      Object.keys(config.fusion).length > 0
-        ? config.fusion
-        : { ...recall.bundle.manifest.fusion, ...rerank.bundle.manifest.fusion },
+    weights,
     async close() {
       await recall.close();
       if (rerank !== recall) await rerank.close();

@@ -7,6 +7,8 @@ export interface IndexProgress {
   readonly rejectedFile: string;
   /** Items that an earlier run of this job has finished; 0 for a fresh start. */
   readonly resumeFrom: number;
+  /** Rows in the file of rejected items: those of this run, and of the earlier ones that it goes on from. */
+  rejected(): number;
   /** Adds to the file of rejected items. */
   reject(rows: readonly RejectedRow[]): Promise<void>;
   /** All items before this position are done. */
@@ -24,6 +26,8 @@ interface State {
   readonly fingerprint: string;
   readonly target: string;
   readonly done: number;
+  /** Of the items that are done; earlier versions did not keep it. */
+  readonly rejected?: number;
 }
 
 /**
@@ -39,18 +43,23 @@ export async function openIndexProgress(
   const rejectedFile = `${base}.rejected.ndjson`;
   const { fingerprint, target } = job;
   const state = job.fresh ? undefined : await readState(stateFile);
-  const resumeFrom = state?.fingerprint === fingerprint && state.target === target ? state.done : 0;
+  const isOfThisJob = state?.fingerprint === fingerprint && state.target === target;
+  const resumeFrom = isOfThisJob ? state.done : 0;
+  let rejected = resumeFrom === 0 ? 0 : (state?.rejected ?? (await countRows(rejectedFile)));
   // When the source is itself a file of rejected items, its own rejects have another name.
   if (resumeFrom === 0) await rm(rejectedFile, { force: true });
 
   return {
     rejectedFile,
     resumeFrom,
+    rejected: () => rejected,
     async reject(rows) {
-      if (rows.length > 0) await appendFile(rejectedFile, rows.map((row) => `${JSON.stringify(row)}\n`).join(''));
+      if (rows.length === 0) return;
+      await appendFile(rejectedFile, rows.map((row) => `${JSON.stringify(row)}\n`).join(''));
+      rejected += rows.length;
     },
     async save(done) {
-      const next: State = { fingerprint, target, done };
+      const next: State = { fingerprint, target, done, rejected };
       await writeFile(`${stateFile}.new`, JSON.stringify(next));
       await rename(`${stateFile}.new`, stateFile);
     },
@@ -76,4 +85,9 @@ async function readState(file: string): Promise<State | undefined> {
   } catch {
     return undefined;
   }
+}
+
+async function countRows(file: string): Promise<number> {
+  const text = await readFile(file, 'utf8').catch(() => '');
+  return text.split('\n').filter((line) => line !== '').length;
 }

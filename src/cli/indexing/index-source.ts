@@ -5,7 +5,7 @@ import { EXIT } from '../exit-codes.ts';
 import { note, print, printJson } from '../output.ts';
 import { configOf, isJson, withSettings } from '../settings.ts';
 import { withService } from '../with-service.ts';
-import { openIndexProgress } from './index-progress.ts';
+import { type IndexProgress, openIndexProgress } from './index-progress.ts';
 import { type ItemSource, openItemSource, type SourceFormat } from './item-source.ts';
 import { type IndexCounts, uploadItems } from './upload-items.ts';
 
@@ -17,7 +17,10 @@ interface IndexFlags {
   readonly fresh?: true;
 }
 
-/** `coverrank index SOURCE`: exits with 3 when some items failed; they are in `SOURCE.rejected.ndjson`. */
+/**
+ * `coverrank index SOURCE`: exits with 3 when some items of the job failed, in this run or in an earlier one that it goes on
+ * from; they are in `SOURCE.rejected.ndjson`.
+ */
 export function indexCommand(): Command {
   const command = new Command('index')
     .description(
@@ -58,8 +61,8 @@ export function indexCommand(): Command {
       } finally {
         bar.stop();
       }
-      tell(counts, { ...progress, elapsedMs: performance.now() - startedAt }, isJson(command));
-      if (counts.failed > 0) process.exitCode = EXIT.partlyDone;
+      tell(counts, progress, performance.now() - startedAt, isJson(command));
+      if (progress.rejected() > 0) process.exitCode = EXIT.partlyDone;
     });
   return withSettings(command, ['data_dir', 'model', 'rerank_model']);
 }
@@ -76,14 +79,18 @@ function startBar(source: ItemSource): { update(endsAt: number, counts: IndexCou
   return { update: (endsAt, { items, failed }) => bar.update(endsAt, { items, failed }), stop: () => bar.stop() };
 }
 
-function tell(
-  counts: IndexCounts,
-  { rejectedFile, resumeFrom, elapsedMs }: { rejectedFile: string; resumeFrom: number; elapsedMs: number },
-  json: boolean,
-): void {
-  const rejected = counts.failed > 0 ? rejectedFile : null;
+/** Counts are of this run; what was rejected, of the whole job. */
+function tell(counts: IndexCounts, progress: IndexProgress, elapsedMs: number, json: boolean): void {
+  const rejected = progress.rejected();
+  const rejectedFile = rejected > 0 ? progress.rejectedFile : null;
   if (json) {
-    printJson({ ...counts, resumed_from: resumeFrom, rejected_file: rejected, elapsed_ms: Math.round(elapsedMs) });
+    printJson({
+      ...counts,
+      resumed_from: progress.resumeFrom,
+      rejected,
+      rejected_file: rejectedFile,
+      elapsed_ms: Math.round(elapsedMs),
+    });
     return;
   }
   const { items, failed, ...results } = counts;
@@ -92,5 +99,8 @@ function tell(
   );
   const rate = Math.round(items / (elapsedMs / 1000));
   print(`${items} items in ${(elapsedMs / 1000).toFixed(1)} s (${rate}/s): ${parts.join(', ') || 'nothing to do'}`);
-  if (rejected !== null) note(`What failed is in ${rejected}, with the reason of each.`);
+  if (rejectedFile === null) return;
+  const earlier = rejected - counts.failed;
+  const before = earlier > 0 ? ` Of these, ${earlier} failed before this run.` : '';
+  note(`What failed is in ${rejectedFile}, with the reason of each.${before}`);
 }

@@ -1,10 +1,11 @@
-import { copyFile, mkdir, mkdtemp, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { copyFile, mkdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import { type BundleManifest, selfTestPixels } from '../../core/bundle-format.ts';
 import { failure } from '../../core/errors.ts';
 import type { OpenGraph, Tensor, TensorMap } from '../../core/ports.ts';
 import { SERVED_PARAMETERS, servedModelName } from '../../core/served-model.ts';
 import { decodeModel, encodeModel, type OnnxModel, type OnnxTensor } from '../onnx/onnx-proto.ts';
+import { ignoreMissing, move, withStaging } from '../staging.ts';
 import { withGraph } from '../with-graph.ts';
 import { modelConfig } from './model-config.ts';
 import { type TextSharing, withPairsOnly } from './pairs-graph.ts';
@@ -46,7 +47,8 @@ const DATA_FILE = 'model.onnx.data';
 /**
  * Writes a bundle's reranker as a model of a Triton model repository: `<name>/config.pbtxt` and `<name>/1/model.onnx`.
  * The graph is run before anything is in `out`, and the model appears there as a whole or not at all. Rejects with
- * `invalid_config` when the name is taken and with `invalid_bundle` when there is no reranker that could be exported.
+ * `invalid_config` when the name is taken or nothing can be written, and with `invalid_bundle` when there is no reranker
+ * that could be exported.
  */
 export async function exportTriton(options: TritonExportOptions, openGraph: OpenGraph): Promise<TritonExportReport> {
   const { bundle, out } = options;
@@ -54,23 +56,23 @@ export async function exportTriton(options: TritonExportOptions, openGraph: Open
   if (name !== servedModelName(name)) {
     throw failure('invalid_config', `A model cannot be named ${name}: letters, digits, ".", "_" and "-" only.`);
   }
-  const target = join(resolve(out), name);
+  const repository = resolve(out);
+  const target = join(repository, name);
   await refuseTaken(target, options.replace);
-  await mkdir(out, { recursive: true });
-  // Beside the repository, not inside: a server that polls it would take the folder for a model.
-  const staging = await mkdtemp(join(dirname(resolve(out)), `.${basename(resolve(out))}-`));
-  try {
+  // A repository that is there may be a mount point, into which nothing can be moved from beside it. A server that polls
+  // it logs of the hidden folder that it is no model, and goes on.
+  const parent = (await exists(repository)) ? repository : dirname(repository);
+  return withStaging(parent, basename(repository), async (staging) => {
+    await mkdir(repository, { recursive: true });
     const folder = join(staging, name);
     await mkdir(join(folder, '1'), { recursive: true });
     await writeModel(folder, name, options);
     const selfTestDifference = await runSelfTest(join(folder, '1', GRAPH_FILE), bundle, openGraph);
     const bytes = await sizeOf(join(folder, '1'));
-    if (options.replace) await rename(target, join(staging, 'replaced')).catch(ignoreMissing);
-    await rename(folder, target);
+    if (options.replace) await move(target, join(staging, 'replaced')).catch(ignoreMissing);
+    await move(folder, target);
     return { name, path: target, bytes, selfTestDifference, notes: notesOn(options) };
-  } finally {
-    await rm(staging, { recursive: true, force: true });
-  }
+  });
 }
 
 async function writeModel(folder: string, name: string, options: TritonExportOptions): Promise<void> {
@@ -169,6 +171,11 @@ function notesOn({ bundle, device, standardOperators }: TritonExportOptions): st
           'The reranker is int8, whose operators run on the CPU only: convert it with --precision rerank=fp16 for a GPU.',
         ]
       : []),
+    ...(precision === 'int8' && device === 'cpu'
+      ? [
+          'The reranker is int8: on x64 servers whose processor has neither VNNI nor AMX, sums of two products are cut off at 16 bits and scores differ. Convert it with --precision rerank=fp32 for those.',
+        ]
+      : []),
     ...(standardOperators
       ? [
           'With standard operators every pair does the text part of its own: ask for them only where a compiler needs it.',
@@ -178,11 +185,7 @@ function notesOn({ bundle, device, standardOperators }: TritonExportOptions): st
 }
 
 async function refuseTaken(target: string, replace: boolean): Promise<void> {
-  const isThere = await stat(target).then(
-    () => true,
-    () => false,
-  );
-  if (!isThere) return;
+  if (!(await exists(target))) return;
   if (!replace)
     throw failure('invalid_config', `${target} is there already. Choose a --name, or replace it with --force.`);
   const isModel = await stat(join(target, 'config.pbtxt')).then(
@@ -204,6 +207,9 @@ async function sizeOf(folder: string): Promise<number> {
   return sizes.reduce((sum, size) => sum + size, 0);
 }
 
-function ignoreMissing(error: NodeJS.ErrnoException): void {
-  if (error.code !== 'ENOENT') throw error;
+function exists(path: string): Promise<boolean> {
+  return stat(path).then(
+    () => true,
+    () => false,
+  );
 }

@@ -42,7 +42,7 @@ type RowReader = (text: string) => JudgedRow | RowProblem;
 /** Reads judgements. Rows that cannot be used are counted; fails with `invalid_request` when none can. */
 export function readJudgements(bytes: Uint8Array, name: string, options: JudgementOptions): Judgements {
   const lines = textLines(bytes, name);
-  const format = options.format ?? guessFormat(lines[0]);
+  const format = options.format ?? guessFormat(lines[0], options.topics !== undefined);
   if (format === undefined) {
     throw failure('invalid_request', `${name} is in none of the formats ${JUDGEMENT_FORMATS.join(', ')}.`);
   }
@@ -81,14 +81,25 @@ export function readTopics(bytes: Uint8Array, name: string): Map<string, string>
   );
 }
 
-/** The format of a file by its first line; undefined when it looks like none. */
-export function guessFormat(first: TextLine | undefined): JudgementFormat | undefined {
+/** TREC's iteration, which no measure reads: 0, or Q0 after the files of runs. */
+const TREC_ITERATION = /^Q?0$/;
+/** How the address of a picture begins, unlike an id that only holds a slash. */
+const ADDRESS = /^(https?:|\/)/i;
+
+/**
+ * The format of a file by its first line, and by whether there are topics, which only TREC qrels need; undefined when it
+ * looks like none.
+ */
+export function guessFormat(first: TextLine | undefined, hasTopics = false): JudgementFormat | undefined {
   if (first === undefined) return undefined;
   if (first.text.trimStart().startsWith('{')) return 'json';
   const columns = first.text.split('\t');
   if (columns.length === 3) return 'tsv';
-  if (columns.length === 4 && columns[2]?.includes('/')) return 'cbvs';
-  return first.text.trim().split(/\s+/).length === 4 ? 'trec' : undefined;
+  const [, second = '', third = ''] = columns;
+  const canBeTrec = first.text.trim().split(/\s+/).length === 4;
+  const isTrec = canBeTrec && (hasTopics || TREC_ITERATION.test(second));
+  if (columns.length === 4 && !isTrec && ADDRESS.test(third)) return 'cbvs';
+  return canBeTrec ? 'trec' : undefined;
 }
 
 function rowReader(format: JudgementFormat, topics: ReadonlyMap<string, string> | undefined, name: string): RowReader {

@@ -6,7 +6,7 @@ import { cosineRow } from './cosines.ts';
 import { crossScores } from './cross-scores.ts';
 import type { PictureFeatures } from './evaluated-model.ts';
 import { encodeGallery, type Gallery } from './gallery.ts';
-import type { ScoringDeps } from './score-judgements.ts';
+import { presenceOf, type ScoringDeps } from './score-judgements.ts';
 
 export interface CaptionScoringDeps<F extends PictureFeatures> extends ScoringDeps<F> {
   /** The score of a pair from its signals. */
@@ -57,7 +57,8 @@ export async function scoreCaptions<F extends PictureFeatures>(
     const [image, text] = [plan.image[pair] ?? 0, plan.text[pair] ?? 0];
     const ofImage = reranked.get(image) ?? new Map<number, number>();
     reranked.set(image, ofImage);
-    ofImage.set(text, score(signalsOf(plan.cosine[pair] ?? 0, gallery.presence[image], signals)));
+    const presence = presenceOf(gallery, image, rerank.cache);
+    ofImage.set(text, score(signalsOf(plan.cosine[pair] ?? 0, presence, signals)));
   }
   return { gallery, texts, reranked };
 }

@@ -72,12 +72,16 @@ export async function scoreJudgements<F extends PictureFeatures>(
   );
   const rows = crossed.map((signals, row) => {
     const cover = pairs.cover[row] ?? 0;
-    const hash = gallery.imageHashes[cover];
-    const ofReranker = hash === undefined ? undefined : rerank.cache.picture(hash)?.ocrPresence;
     const query = queries[text[row] ?? 0] ?? new Float32Array();
-    return signalsOf(cosineWith(gallery, query, cover), gallery.presence[cover] ?? ofReranker, signals);
+    return signalsOf(cosineWith(gallery, query, cover), presenceOf(gallery, cover, rerank.cache), signals);
   });
   return { pairs, signals: signalTable(rows), gallery, queries };
+}
+
+/** OCR presence by the recall bundle, or by the reranker's where that one has no such head, as when a cover is indexed. */
+export function presenceOf(gallery: Gallery, cover: number, ofReranker: ScoreCache): number | undefined {
+  const hash = gallery.imageHashes[cover];
+  return gallery.presence[cover] ?? (hash === undefined ? undefined : ofReranker.picture(hash)?.ocrPresence);
 }
 
 /** A query that lost all its rows is gone from the pairs, so embeddings are found by text. */

@@ -21,6 +21,8 @@ const DEEPEST = 4;
 const MOST_ENTRIES = 1 + Math.max(LIMITS.scorePairs, LIMITS.embedTexts, LIMITS.embedImages);
 const MOST_FIELDS = 8;
 const MOST_CHARACTERS = 4 * LIMITS.queryCharacters;
+/** Fields of texts whose length counts without the white space around them. */
+const TRIMMED_FIELDS = ['query', 'texts'];
 
 /**
  * A body of /embed or /score with its pictures decoded, small enough to be validated wherever it is: the rest is cut down
@@ -35,15 +37,15 @@ export function parsePictureBody({ bytes, maxImageBytes }: JsonSource): unknown 
     if (field === PICTURE_FIELD) return pictureOf(value, path);
     if (Array.isArray(value)) {
       if (depth === 0) return [];
-      const entryField = field === PICTURES_FIELD ? PICTURE_FIELD : '';
+      const entryField = field === PICTURES_FIELD ? PICTURE_FIELD : field;
       return value.slice(0, MOST_ENTRIES).map((entry, i) => lift(entry, entryField, `${path}/${i}`, depth - 1));
     }
-    if (typeof value === 'string') return value.slice(0, MOST_CHARACTERS);
+    if (typeof value === 'string') return TRIMMED_FIELDS.includes(field) ? cutText(value) : cut(value);
     if (typeof value !== 'object' || value === null) return value;
     if (depth === 0) return {};
     const fields = Object.entries(value).slice(0, MOST_FIELDS);
     return Object.fromEntries(
-      fields.map(([name, inner]) => [name.slice(0, MOST_CHARACTERS), lift(inner, name, `${path}/${name}`, depth - 1)]),
+      fields.map(([name, inner]) => [cut(name), lift(inner, name, `${path}/${name}`, depth - 1)]),
     );
   }
 
@@ -61,4 +63,15 @@ export function parsePictureBody({ bytes, maxImageBytes }: JsonSource): unknown 
       throw error;
     }
   }
+}
+
+function cut(text: string): string {
+  return text.slice(0, MOST_CHARACTERS);
+}
+
+/** The last character stays, so that what is left does not end in white space that would be trimmed from it. */
+function cutText(text: string): string {
+  if (text.length <= MOST_CHARACTERS) return text;
+  const trimmed = text.trim();
+  return trimmed.length <= MOST_CHARACTERS ? trimmed : trimmed.slice(0, MOST_CHARACTERS - 1) + trimmed.slice(-1);
 }

@@ -78,6 +78,13 @@ export async function leaveClosedMark(
   reached('closed mark left');
 }
 
+/** Leaves the mark that a start `found` and that nothing made untrue. The store's file must not be open any more. */
+export async function putBackClosedMark({ store, closed }: DataDirPaths, found: ClosedMark | undefined): Promise<void> {
+  if (found === undefined || transactionOf(store) !== found.transaction) return;
+  await writeDurably(closed, JSON.stringify(found));
+  reached('closed mark left');
+}
+
 async function markOf(store: string, covers: number, transaction: number): Promise<ClosedMark> {
   const { size: bytes, mtimeMs: modifiedMs } = await stat(store);
   const isSummed = bytes <= SUMMED_BYTES + SUMMED_BYTES_PER_COVER * covers;

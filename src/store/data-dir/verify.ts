@@ -135,14 +135,17 @@ async function checkGraph(
 ): Promise<Pick<VerifyReport, 'graph' | 'selfRecall' | 'warnings'>> {
   const owner = { storeId: about.storeId, bundleHash: about.bundle.hash, embeddingDim: about.embeddingDim };
   const manifest = await readGraphManifest(folder);
-  const defect = (await graphDefect(folder, manifest, owner)) ?? logDefect(store, manifest?.sequence ?? 0);
+  const defect =
+    (await graphDefect(folder, manifest, owner)) ?? problemOf(() => logDefect(store, manifest?.sequence ?? 0));
   if (manifest === undefined || defect !== undefined) {
     const warnings = store.counts().covers === 0 ? [] : [`the saved graph cannot be used: ${defect}`];
     return { graph: null, selfRecall: null, warnings };
   }
   const { sequence, elements, deleted } = manifest;
   const read = await loadGraph(folder, manifest);
-  const graph = read?.((label) => store.idOf(label) !== undefined);
+  // By their keys: whose they are was looked at with the covers, and may be damaged.
+  const live = new Set(store.labelsAfter(0, Number.MAX_SAFE_INTEGER));
+  const graph = read?.((label) => live.has(label));
   const selfRecall = graph === undefined ? null : sampleSelfRecall(store, graph);
   const poor = selfRecall !== null && selfRecall.found < LEAST_SELF_RECALL * selfRecall.sampled;
   const warnings = poor ? [`the graph finds only ${selfRecall.found} of ${selfRecall.sampled} covers: rebuild it`] : [];
@@ -159,7 +162,7 @@ function logDefect(store: CoverStore, sequence: number): string | undefined {
 }
 
 function sampleSelfRecall(store: CoverStore, graph: VectorIndex): { readonly sampled: number; readonly found: number } {
-  const labels = [...store.labelsAfter(0, Number.MAX_SAFE_INTEGER)].filter((label) => graph.has(label));
+  const labels = store.labelsAfter(0, Number.MAX_SAFE_INTEGER).filter((label) => graph.has(label));
   const step = Math.max(1, labels.length / SAMPLE);
   let sampled = 0;
   let found = 0;

@@ -4,9 +4,10 @@ import { coverProblems } from '../cover-problems.ts';
 import type { CoverStore } from '../cover-store.ts';
 import { reached } from '../disk/durable-steps.ts';
 import { createMutex } from '../mutex.ts';
-import type { LogEntry, StoredCover } from '../record-codec.ts';
+import type { StoredCover } from '../record-codec.ts';
 import { createVectorIndex, type ReadVectors, type VectorIndex } from '../vector-index.ts';
 import { createAttributeIndex } from './attribute-index.ts';
+import { createStoreFollower, LOG_CHUNK } from './follow-store.ts';
 import { createGraphSearch, type GraphSearch } from './graph-search.ts';
 import {
   type GraphManifest,
@@ -67,12 +68,12 @@ interface ReadSnapshot {
 
 /** Milliseconds of work between two looks at the thread's messages. */
 const SLICE_MS = 2;
-const LOG_CHUNK = 256;
 /** Covers read between two looks at the thread's messages: some milliseconds' worth. */
 const LOAD_CHUNK = 512;
 
 export function createCoverGraph({ store, folder, owner, efSearch }: CoverGraphOptions): CoverGraph {
   const attributes = createAttributeIndex();
+  const follower = createStoreFollower({ store, attributes, giveWay });
   const applying = createMutex();
   const maintenance = createMutex();
   let graph = createVectorIndex(owner.embeddingDim);
@@ -157,27 +158,9 @@ export function createCoverGraph({ store, folder, owner, efSearch }: CoverGraphO
   async function catchUp(target: number): Promise<void> {
     while (sequence < target) {
       await applying(async () => {
-        sequence = await replay(graph, sequence, Math.min(target, sequence + LOG_CHUNK));
+        sequence = await follower.replay(graph, sequence, Math.min(target, sequence + LOG_CHUNK));
       });
     }
-  }
-
-  /** Applies the log's entries after `from` up to `to`, and returns `to`. Applying one twice does no harm. */
-  async function replay(into: VectorIndex, from: number, to: number): Promise<number> {
-    let next = from + 1;
-    while (next <= to) {
-      store.refresh();
-      const entries = store.logAfter(next - 1, Math.min(LOG_CHUNK, to - next + 1));
-      if (entries.length === 0) throw failure('corrupt_data', 'the log of writes ends too early');
-      for (const entry of entries) {
-        // Every write has its entry until a snapshot covers it.
-        if (entry.sequence !== next) throw failure('corrupt_data', 'the log of writes has a gap');
-        apply(into, entry);
-        next += 1;
-        await giveWay();
-      }
-    }
-    return Math.max(from, to);
   }
 
   /**
@@ -193,20 +176,6 @@ export function createCoverGraph({ store, folder, owner, efSearch }: CoverGraphO
     sliceEnd = performance.now() + SLICE_MS;
   }
 
-  function apply(into: VectorIndex, { id, label, replaced }: LogEntry): void {
-    if (replaced !== 0) {
-      into.remove(replaced);
-      attributes.remove(replaced);
-    }
-    if (label === 0) return;
-    const cover = store.cover(id);
-    // Content that is gone by now was replaced or deleted by a later entry.
-    if (cover?.label !== label) return;
-    attributes.set(label, cover.attributes);
-    const embedding = into.has(label) ? undefined : store.embedding(label);
-    if (embedding !== undefined) into.add(label, embedding);
-  }
-
   function rebuild(): Promise<void> {
     return maintenance(async () => {
       store.refresh();
@@ -218,7 +187,7 @@ export function createCoverGraph({ store, folder, owner, efSearch }: CoverGraphO
       await applying(async () => {
         store.refresh();
         const last = Math.max(sequence, store.lastSequence());
-        sequence = await replay(next, Math.min(start, sequence), last);
+        sequence = await follower.replayOrCompare(next, Math.min(start, sequence), last);
         graph = next;
         rebuiltSinceSave = true;
       });

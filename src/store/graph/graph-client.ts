@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { failure, isFailure } from '../../core/errors.ts';
 import type { IndexStatus } from '../../core/ports.ts';
 import { keepThread, type ThreadKeeper } from '../thread-keeper.ts';
@@ -12,7 +13,10 @@ import type { VectorIndexMethods, VectorIndexThreadData } from './vector-index-t
 export interface GraphClient {
   search(query: GraphQuery, signal: AbortSignal): Promise<Scored>;
   score(query: CandidateQuery, signal: AbortSignal): Promise<ScoredCandidates>;
-  /** Settles once the graph holds all writes up to `sequence`, which must be committed. Outlives a thread's death. */
+  /**
+   * Settles once the graph holds all writes up to `sequence`, which must be committed. Outlives a thread's death, and
+   * rejects with `unavailable` when the graph has failed: nobody knows then when it will hold them.
+   */
   advance(sequence: number): Promise<void>;
   save(): Promise<GraphState>;
   rebuild(because: string): Promise<void>;
@@ -54,7 +58,9 @@ interface Waiter {
 /** The thread does one thing at a time; a few more in hand keep a long exact scan from holding up short searches. */
 const MAX_RUNNING = 4;
 const MAX_WAITING = 4_096;
-const RETRY_DELAY_MS = 200;
+/** Between attempts to build a graph anew that failed: each takes as long as the one before. */
+const FIRST_REPAIR_DELAY_MS = 200;
+const LAST_REPAIR_DELAY_MS = 60_000;
 
 /** Starts the thread and resolves once the graph is loaded. */
 export async function openGraphClient(options: GraphClientOptions): Promise<GraphClient> {
@@ -62,6 +68,8 @@ export async function openGraphClient(options: GraphClientOptions): Promise<Grap
   let state: GraphState = { sequence: 0, elements: 0, deleted: 0, capacity: 0, snapshot: null };
   let waiters: Waiter[] = [];
   let advancing = false;
+  let repairing = false;
+  let repairDelayMs = FIRST_REPAIR_DELAY_MS;
   let rebuilding = 0;
   let closed = false;
   let failed = false;
@@ -83,10 +91,7 @@ export async function openGraphClient(options: GraphClientOptions): Promise<Grap
       setImmediate(() => void pump());
     },
     onDeath: (error) => options.onEvent({ event: 'thread_died', thread: 'graph', error }),
-    onFailedStart(error) {
-      failed = true;
-      options.onEvent({ event: 'graph_failed', error });
-    },
+    onFailedStart: fail,
   });
 
   function thread() {
@@ -109,12 +114,29 @@ export async function openGraphClient(options: GraphClientOptions): Promise<Grap
     }
   }
 
+  /** A graph that took in or read what there is has not failed any more. */
   function accept(next: GraphState): void {
     failed = false;
+    hold(next);
+  }
+
+  function hold(next: GraphState): void {
     state = next;
     const done = waiters.filter(({ sequence }) => sequence <= state.sequence);
     waiters = waiters.filter(({ sequence }) => sequence > state.sequence);
     for (const { resolve } of done) resolve();
+  }
+
+  function fail(error: Error): void {
+    failed = true;
+    options.onEvent({ event: 'graph_failed', error });
+    rejectWaiters(hasFailed(error));
+  }
+
+  function rejectWaiters(error: Error): void {
+    const lost = waiters;
+    waiters = [];
+    for (const { reject } of lost) reject(error);
   }
 
   function reportRebuilt(because: string, startedAt: number): void {
@@ -122,31 +144,41 @@ export async function openGraphClient(options: GraphClientOptions): Promise<Grap
     options.onEvent({ event: 'graph_rebuilt', because, covers, tookMs: performance.now() - startedAt });
   }
 
-  /** Has the thread take in what is missing, for as long as somebody waits for it. */
+  /** Has the thread take in what is missing. */
   async function pump(): Promise<void> {
-    if (advancing) return;
+    if (advancing || repairing || closed) return;
     advancing = true;
     try {
-      while (waiters.length > 0 && keeper?.current !== undefined) {
+      while (keeper?.current !== undefined && state.sequence < options.lastSequence()) {
         accept(await keeper.current.call('catchUp', options.lastSequence()));
         options.onAdvanced(state);
       }
+      repairDelayMs = FIRST_REPAIR_DELAY_MS;
     } catch (error) {
       // A thread that died catches up once it is started again.
-      if (!isFailure(error, 'unavailable')) repair(error as Error);
+      if (!isFailure(error, 'unavailable')) void repair(error as Error);
     } finally {
       advancing = false;
     }
   }
 
-  /** The graph could not follow the log although its thread lives: build it from the covers, which are what counts. */
-  function repair(cause: Error): void {
-    rebuild(cause.message)
-      .catch((error: Error) => {
-        failed = true;
-        options.onEvent({ event: 'graph_failed', error });
-      })
-      .finally(() => setTimeout(() => void pump(), RETRY_DELAY_MS).unref());
+  /**
+   * The graph could not follow the log although its thread lives: build it from the covers, which are what counts. One at
+   * a time; where that fails too it is tried again later and later, since it takes all of the thread's time.
+   */
+  async function repair(cause: Error): Promise<void> {
+    repairing = true;
+    try {
+      await rebuild(cause.message);
+    } catch (error) {
+      if (!isFailure(error, 'unavailable')) {
+        fail(error as Error);
+        await delay(repairDelayMs, undefined, { ref: false });
+        repairDelayMs = Math.min(2 * repairDelayMs, LAST_REPAIR_DELAY_MS);
+      }
+    }
+    repairing = false;
+    void pump();
   }
 
   function condition(): IndexStatus['graph']['state'] {
@@ -172,13 +204,15 @@ export async function openGraphClient(options: GraphClientOptions): Promise<Grap
     advance(sequence) {
       if (sequence <= state.sequence) return Promise.resolve();
       if (closed) return Promise.reject(failure('unavailable', 'The index is closed.'));
+      if (failed) return Promise.reject(hasFailed());
       return new Promise((resolve, reject) => {
         waiters.push({ sequence, resolve, reject });
         void pump();
       });
     },
     async save() {
-      accept(await thread().call('save', null));
+      // What a graph that has failed lacks is not in the file either.
+      hold(await thread().call('save', null));
       return state;
     },
     rebuild,
@@ -192,9 +226,12 @@ export async function openGraphClient(options: GraphClientOptions): Promise<Grap
       await keeper?.close(async (last) => {
         whole = await last.call('close', null);
       });
-      for (const { reject } of waiters) reject(failure('unavailable', 'The index is closed.'));
-      waiters = [];
+      rejectWaiters(failure('unavailable', 'The index is closed.'));
       return whole;
     },
   };
+}
+
+function hasFailed(cause?: Error): Error {
+  return failure('unavailable', 'The graph cannot take in writes now.', { cause });
 }

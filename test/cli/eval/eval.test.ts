@@ -64,6 +64,10 @@ test('a gate fails when metrics fell, and compare says by how much', async (t) =
   assert.equal(gated.code, 1);
   assert.match(gated.stderr, /^fell: ndcg@10 from 0\.8619 to 0\.\d{4} \(interval of the difference -/m);
 
+  const overwriting = ['--report', join(folder, 'good.html'), '--gate', join(folder, 'good.json')];
+  const same = await coverrank('eval', 'cbvs20k', '--scores', worse, ...overwriting);
+  assert.equal(same.code, 1, 'the baseline is what was there before the report went to the same file');
+
   assert.equal(compared.code, 0);
   const { metrics, lost, rows: shared } = JSON.parse(compared.stdout);
   assert.equal(shared, rows.length);

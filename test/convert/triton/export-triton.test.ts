@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { decodeModel, encodeModel } from '../../../src/convert/onnx/onnx-proto.ts';
 import { isFailure } from '../../../src/core/errors.ts';
+import { mountSmallDisk } from '../../faults/small-disk.ts';
 import { floats, largestDifference, openGraph, temporaryFolder } from '../golden-model.ts';
 import { exportModel, goldenBundle, pairInputs, r2d2Bundle, rerankInputs } from '../triton-model.ts';
 
@@ -100,6 +101,8 @@ test('an int8 bundle is exported with a word for whom it is, and refused where f
   const bundle = await goldenBundle(folder, 'int8');
   const report = await exportModel(bundle, join(folder, 'r'), { device: 'gpu' });
   assert.match(report.notes.join(), /int8.*CPU/);
+  const forCpu = await exportModel(bundle, join(folder, 'r'), { device: 'cpu', replace: true });
+  assert.match(forCpu.notes.join(), /neither VNNI nor AMX.*rerank=fp32/);
   assert.ok(report.selfTestDifference < 1e-6);
   await assert.rejects(
     exportModel(bundle, join(folder, 'r'), { name: 'other', standardOperators: true }),
@@ -159,6 +162,44 @@ test('a model of the same name is replaced only with force, and nothing that is 
     refused('invalid_config', /cannot be named/),
   );
   assert.deepEqual((await readdir(repository)).sort(), ['mini-fp32', 'notes']);
+});
+
+test('a repository may be a file system of its own; where it cannot be written, that is told', async (t) => {
+  const folder = await temporaryFolder(t);
+  const bundle = await goldenBundle(folder);
+  const disk = mountSmallDisk(t, 64 * 1024 * 1024);
+  if (disk === undefined) return;
+  t.after(() => disk.unmount());
+  const { path } = await exportModel(bundle, disk.folder);
+  await exportModel(bundle, disk.folder, { replace: true });
+  assert.equal(path, join(disk.folder, 'mini-fp32'));
+  assert.deepEqual(await readdir(disk.folder), ['mini-fp32']);
+
+  disk.makeReadOnly();
+  await assert.rejects(
+    exportModel(bundle, disk.folder, { name: 'other' }),
+    refused('invalid_config', /cannot be written: the file system is read-only \(EROFS\)/),
+  );
+});
+
+test('an export that fails leaves no folder of its own in a repository that was there', async (t) => {
+  const folder = await temporaryFolder(t);
+  const bundle = await goldenBundle(folder);
+  const repository = join(folder, 'r');
+  await mkdir(repository);
+  let staged = '';
+  const { graphs } = bundle.manifest;
+  await assert.rejects(
+    exportModel(bundle, repository, {}, async (file) => {
+      if (file === join(bundle.dir, graphs.image.file)) return openGraph(file);
+      staged = file;
+      assert.equal((await readdir(repository)).filter((name) => name.startsWith('.r-')).length, 1);
+      throw new Error('a graph that cannot be opened');
+    }),
+    /cannot be opened/,
+  );
+  assert.ok(staged.startsWith(repository), staged);
+  assert.deepEqual(await readdir(repository), []);
 });
 
 test('a bundle that does not score as it recorded, or holds a foreign graph, leaves the repository alone', async (t) => {

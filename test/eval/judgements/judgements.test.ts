@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { isFailure } from '../../../src/core/errors.ts';
-import { readJudgements, readTopics } from '../../../src/eval/judgements/judgements.ts';
+import { guessFormat, readJudgements, readTopics } from '../../../src/eval/judgements/judgements.ts';
 import { bytesOf } from '../fixtures.ts';
 
 const read = (text: string, options = {}) => readJudgements(bytesOf(text), 'judgements', { maxLabel: 2, ...options });
@@ -49,6 +49,29 @@ test('TREC qrels take their queries from topics; negative grades are not relevan
     ],
   );
   assert.throws(() => read('101 0 d1 2\n'), /the file of their queries is needed/);
+});
+
+test('tab-separated qrels are not taken for CBVS-20K because an id holds a slash', () => {
+  const guess = (text: string, hasTopics = false) => guessFormat({ number: 1, text }, hasTopics);
+  for (const [text, hasTopics, format] of [
+    ['1\t0\tvideos/7\t2', false, 'trec'],
+    ['1\tQ0\thttps://cdn/7.jpg\t2', false, 'trec'],
+    ['1\t0\t/videos/7\t2', false, 'trec'],
+    ['1\t3\tvideos/7\t2', false, 'trec'],
+    ['1\t3\t/videos/7\t2', true, 'trec'],
+    ['1 3 videos/7 2', false, 'trec'],
+    ['大宅门 演员表\td1\thttp://cdn/d1.jpg/640\t1', false, 'cbvs'],
+    ['大宅门\td1\tHTTPS://cdn/d1.jpg\t1', false, 'cbvs'],
+    ['大宅门\t10\t/covers/10/image\t1', false, 'cbvs'],
+    ['大宅门 演员表\td1\t/covers/d1/image\t1', true, 'cbvs'],
+    ['大宅门\td1\t1', true, 'tsv'],
+    ['{"query":"a"}', true, 'json'],
+  ] as const) {
+    assert.equal(guess(text, hasTopics), format, text);
+  }
+  const topics = readTopics(bytesOf('1\t熊猫\n'), 'topics');
+  const { format, pairs } = read('1\t7\t/videos/7\t2\n', { topics });
+  assert.deepEqual([format, pairs.queries, pairs.covers], ['trec', ['熊猫'], ['/videos/7']]);
 });
 
 test('JSON lines: query, id and grade, or text, image_path and label', () => {

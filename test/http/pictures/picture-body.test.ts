@@ -64,6 +64,21 @@ test('anything but a string in the place of a picture is refused, and told by pa
   assert.deepEqual(parse({ images_base64: '/9j/' }), { images_base64: '/9j/' });
 });
 
+test('white space around a text does not decide whether it is too long', () => {
+  const spaces = ' '.repeat(5_000);
+  for (const text of [`${spaces}猫`, `猫${spaces}`, `${spaces}猫 狗${spaces}`]) {
+    const { texts } = parse({ texts: [text] }) as { texts: string[] };
+    assert.equal(texts[0]?.trim(), text.trim());
+    const { pairs } = parse({ pairs: [{ query: text, id: 'a' }] }) as { pairs: { query: string }[] };
+    assert.equal(pairs[0]?.query.trim(), text.trim());
+  }
+  const { texts } = parse({ texts: [`猫${spaces}狗`] }) as { texts: string[] };
+  assert.ok(Number(texts[0]?.trim().length) > LIMITS.queryCharacters, 'what is too long is not cut until it is not');
+  // White space belongs to an id, which is too long with it.
+  const { pairs } = parse({ pairs: [{ query: '猫', id: `a${spaces}` }] }) as { pairs: { id: string }[] };
+  assert.ok(Number(pairs[0]?.id.length) > LIMITS.coverIdBytes);
+});
+
 test('of what is not allowed anyway little is left, and it is still not allowed', () => {
   const nested = parse({ texts: [[[[[['deep']]]]]] });
   assert.deepEqual(nested, { texts: [[[[]]]] });

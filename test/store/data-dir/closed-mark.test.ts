@@ -87,6 +87,20 @@ test('an orderly end leaves a mark of the bytes on disk; an index that is open h
   assert.deepEqual(await recallIds(again, QUERY, 1), ['late']);
 });
 
+test('a start that is refused for another reason than damage leaves the mark as it was', async (t) => {
+  const { root, store, closed } = await closedFolder(t);
+  const mark = readMark(closed);
+  const bundle = { name: 'mistyped', hash: 'b'.repeat(64) };
+  const refuse = () => assert.rejects(openSample(root, { bundle }), (error) => isFailure(error, 'bundle_mismatch'));
+  await refuse();
+  assert.deepEqual(readMark(closed), mark);
+
+  // Of a file that changed since it would not be true.
+  damageEmbedding(store, COVERS[3] as (typeof COVERS)[number]);
+  await refuse();
+  assert.ok(!existsSync(closed));
+});
+
 test('what changed since the orderly end is found by the start, wherever it is', async (t) => {
   const whole = await closedFolder(t);
   const damaged = dataDirPaths(join(temporaryFolder(t), 'damaged'));

@@ -1,15 +1,14 @@
 import assert from 'node:assert/strict';
-import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test, { after, before, type TestContext } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
-import type { Worker } from 'node:worker_threads';
 import { isFailure } from '../../../src/core/errors.ts';
 import type { CoverIndex } from '../../../src/core/ports.ts';
 import { openCoverStore } from '../../../src/store/cover-store.ts';
 import type { CoverIndexEvent } from '../../../src/store/graph/graph-client.ts';
+import { collectWorkers } from '../collect-workers.ts';
 import { damageInPlace } from '../damage-in-place.ts';
 import {
   never,
@@ -180,27 +179,6 @@ test('a dead graph thread is started again and catches up; meanwhile searches sa
   assert.equal(workers.length, 3);
 });
 
-test('a dead writer thread is started again', async (t) => {
-  const workers = collectWorkers(t);
-  const index = await openForTest(t, temporaryFolder(t));
-  await writeAll(index, COVERS.slice(0, 3));
-  await workers[0]?.terminate();
-  await assert.rejects(index.write([upsert({ id: 'x', embedding: QUERY })]).durable, (error) =>
-    isFailure(error, 'unavailable'),
-  );
-  while (workers.length < 3) await delay(10);
-  for (;;) {
-    try {
-      await index.write([upsert({ id: 'y', embedding: QUERY })]).searchable;
-      break;
-    } catch (error) {
-      assert.ok(isFailure(error, 'unavailable'));
-      await delay(10);
-    }
-  }
-  assert.deepEqual(await recallIds(index, QUERY, 1), ['y']);
-});
-
 test('the graph is saved every so many writes, the log is trimmed, and a crash then replays the rest', async (t) => {
   const dataDir = temporaryFolder(t);
   const crashed = join(dataDir, 'crashed');
@@ -264,15 +242,6 @@ async function recallWhenUp(index: CoverIndex): Promise<string[]> {
   while (index.status().graph.state === 'loading') await delay(1);
   const { neighbors } = await index.recall({ embedding: QUERY, k: 21 }, never());
   return neighbors.map(({ id }) => id);
-}
-
-/** The threads started from here on, in order: the writer, the graph, and those that replace them. */
-function collectWorkers(t: TestContext): Worker[] {
-  const workers: Worker[] = [];
-  const collect = (message: unknown): void => void workers.push((message as { worker: Worker }).worker);
-  subscribe('worker_threads', collect);
-  t.after(() => unsubscribe('worker_threads', collect));
-  return workers;
 }
 
 function manifestFile(dataDir: string): string {

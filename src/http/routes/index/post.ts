@@ -102,7 +102,7 @@ function streamOutcomes(items: AsyncIterable<ParsedItem>, reply: FastifyReply, d
       for await (const outcome of outcomes) {
         itemsUnderWay--;
         deps.telemetry.indexed(outcome);
-        yield `${JSON.stringify(presentOutcome(outcome))}\n`;
+        yield `${JSON.stringify(presentOutcome(outcome, reply.log))}\n`;
       }
     } catch (error) {
       // The status is out already: a stream that breaks off is all that the client can be told.
@@ -134,7 +134,7 @@ async function indexJson(body: IndexEnvelope, request: FastifyRequest, reply: Fa
   })) {
     deps.telemetry.indexed(outcome);
     task?.record(outcome);
-    outcomes.push(presentOutcome(outcome));
+    outcomes.push(presentOutcome(outcome, request.log));
   }
   const answerBody = {
     request_id: request.id,

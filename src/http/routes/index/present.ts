@@ -1,13 +1,18 @@
+import type { FastifyBaseLogger } from 'fastify';
 import { ERROR_CODES } from '../../../core/errors.ts';
 import type { ItemOutcome } from '../../../indexing/index-job.ts';
 import type { Task } from '../../../indexing/tasks.ts';
-import { itemProblem } from '../../problem.ts';
+import { itemProblem } from '../../error-handler.ts';
 import type { Outcome, TaskBody } from '../../schemas/indexing.ts';
 
 const STATUS = { created: 201, updated: 200, unchanged: 200, deleted: 200, not_found: 404 } as const;
 
-export function presentOutcome({ id, result, error }: ItemOutcome): Outcome {
-  if (error !== undefined) return { id, status: ERROR_CODES[error.code].status, error: itemProblem(error) };
+/** To be called once an outcome: it logs what was the service's own fault. */
+export function presentOutcome({ id, result, error }: ItemOutcome, log: FastifyBaseLogger): Outcome {
+  if (error !== undefined) {
+    const problem = itemProblem(error, log);
+    return { id, status: ERROR_CODES[problem.code].status, error: problem };
+  }
   if (result !== undefined) return { id, status: STATUS[result], result };
   throw new Error('an outcome has neither a result nor an error');
 }

@@ -11,7 +11,7 @@ import {
 import { textLines } from '../../../eval/judgements/text-lines.ts';
 import { parseJson } from '../../json-source.ts';
 import type { ImportAnswer } from '../../schemas/judgements.ts';
-import { coverIdErrors, queryErrors } from '../rank/parse.ts';
+import { coverIdErrors, queryErrors, unicodeErrors } from '../rank/parse.ts';
 
 /** A file of judgements that was sent to be imported. Its buffers are its own, so that they can move between threads. */
 export interface ImportFile {
@@ -123,12 +123,18 @@ function lastOfEachPair({ pairs }: Judgements): Row[] {
 
 /** Within the limits that ranking and indexing have too: beyond them there is nothing to judge. */
 function isStorable({ query, id }: Row): boolean {
-  return queryErrors(query, '').length === 0 && coverIdErrors(id, '').length === 0;
+  const errors = [
+    ...queryErrors(query, ''),
+    ...coverIdErrors(id, ''),
+    ...unicodeErrors(query, ''),
+    ...unicodeErrors(id, ''),
+  ];
+  return errors.length === 0;
 }
 
 function tooLong(rows: readonly Row[]) {
   if (rows.length === 0) return [];
-  const title = 'has a query or an id that is longer than the service takes';
+  const title = 'has a query or an id that is longer than the service takes, or not well-formed Unicode';
   const lines = rows.slice(0, NAMED_LINES).map(({ line }) => line);
   return [{ problem: 'too_long', title, effect: 'left out' as const, count: rows.length, lines }];
 }

@@ -3,7 +3,7 @@ import { clientSignal, holdPlace } from '../../client-signal.ts';
 import type { AddRoute } from '../../route.ts';
 import { answer, problems } from '../../schemas/common.ts';
 import { PutJudgementsAnswer, PutJudgementsBody } from '../../schemas/judgements.ts';
-import { coverIdErrors, queryErrors } from '../rank/parse.ts';
+import { coverIdErrors, queryErrors, unicodeErrors } from '../rank/parse.ts';
 
 const schema = {
   operationId: 'putJudgements',
@@ -25,7 +25,9 @@ export const addPutJudgements: AddRoute = (app, { lifecycle, gates }) => {
     const judged = request.body.judgements.map((judgement) => ({ ...judgement, query: judgement.query.trim() }));
     const errors = judged.flatMap(({ query, id }, position) => [
       ...queryErrors(query, `/judgements/${position}/query`),
+      ...unicodeErrors(query, `/judgements/${position}/query`),
       ...coverIdErrors(id, `/judgements/${position}/id`),
+      ...unicodeErrors(id, `/judgements/${position}/id`),
     ]);
     if (errors.length > 0) throw failure('invalid_request', 'The request does not have the right form.', { errors });
     const { judgements } = lifecycle.services();

@@ -53,6 +53,11 @@ export function coverIdErrors(id: string, path: string): FieldError[] {
     : [];
 }
 
+/** What is kept has to be well-formed: a lone surrogate has no bytes of its own, so that two such texts would become one. */
+export function unicodeErrors(text: string, path: string): FieldError[] {
+  return /\p{Surrogate}/u.test(text) ? [{ path, message: 'must be well-formed Unicode' }] : [];
+}
+
 /**
  * Refuses conditions that are negated too often. It runs before the schema is checked: the validator recurses, and a
  * condition nested a hundred thousand times would end in its stack.

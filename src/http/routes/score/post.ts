@@ -1,10 +1,11 @@
+import type { FastifyBaseLogger } from 'fastify';
 import { type CoverrankError, failure, isFailure } from '../../../core/errors.ts';
 import type { PairScore, ScorePair } from '../../../ranking/score.ts';
 import { holdPlace, workSignal } from '../../client-signal.ts';
+import { itemProblem } from '../../error-handler.ts';
 import { LIMITS, TIMEOUTS } from '../../limits.ts';
 import { bytesOf } from '../../pictures/picture-body.ts';
 import { takePictureBodies } from '../../pictures/take-picture-bodies.ts';
-import { itemProblem } from '../../problem.ts';
 import { traceContext } from '../../request-identity.ts';
 import type { AddRoute } from '../../route.ts';
 import { answer, problems } from '../../schemas/common.ts';
@@ -40,7 +41,7 @@ export const addScore: AddRoute = (app, { lifecycle, gates, config }) => {
       request.raw.socket.setTimeout?.(0);
       const scores = (await scorer.score(pairs.filter(isPair), signal, traceContext(request.headers))).values();
       const inOrder = pairs.map((pair) => (isPair(pair) ? scores.next().value : pair));
-      return { request_id: request.id, pairs: inOrder.map(presentScore) };
+      return { request_id: request.id, pairs: inOrder.map((score) => presentScore(score, request.log)) };
     },
   );
 };
@@ -72,8 +73,8 @@ function isPair(pair: ScorePair | FailedPair): pair is ScorePair {
   return 'query' in pair;
 }
 
-function presentScore(score: PairScore | undefined) {
+function presentScore(score: PairScore | undefined, log: FastifyBaseLogger) {
   if (score === undefined) throw new Error('a pair has no score');
-  if ('error' in score) return { error: itemProblem(score.error) };
+  if ('error' in score) return { error: itemProblem(score.error, log) };
   return { signals: { ...score.signals }, relevance_score: score.relevanceScore };
 }

@@ -52,6 +52,8 @@ test('what cannot be a judgement is told by path', async () => {
     [{ query: 'x'.repeat(1001), id: 'v', grade: 1 }, '/judgements/0/query'],
     [{ query: 'x', id: '字'.repeat(86), grade: 1 }, '/judgements/0/id'],
     [{ query: 'x', id: 'v' }, '/judgements/0/grade'],
+    [{ query: 'x', id: 'v\ud800', grade: 1 }, '/judgements/0/id'],
+    [{ query: '\udc01x', id: 'v', grade: 1 }, '/judgements/0/query'],
   ] as const) {
     const { status, body } = await put([judgement]);
     assert.equal(status, 400);

@@ -53,6 +53,17 @@ test('a pair that cannot be scored says why, and the others are scored', async (
   );
 });
 
+test('a query may have as much white space around it as in /rank', async () => {
+  const query = `${' '.repeat(5_000)}猫${' '.repeat(5_000)}`;
+  const { status, body } = await score([
+    { query, id: items[0]?.id },
+    { query: '猫', id: items[0]?.id },
+  ]);
+  assert.equal(status, 200);
+  assert.ok(Math.abs(body.pairs[0].relevance_score - body.pairs[1].relevance_score) < 1e-4);
+  assert.equal((await score([{ query: `猫${' '.repeat(5_000)}狗`, id: items[0]?.id }])).status, 400);
+});
+
 test('what is wrong with the request is told by path', async () => {
   for (const [pairs, path] of [
     [[], '/pairs'],

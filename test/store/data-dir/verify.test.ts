@@ -1,0 +1,69 @@
+import assert from 'node:assert/strict';
+import test, { type TestContext } from 'node:test';
+import { crc32 } from 'node:zlib';
+import { openCoverStore } from '../../../src/store/cover-store.ts';
+import { commitBatches } from '../../../src/store/cover-writer.ts';
+import { dataDirPaths } from '../../../src/store/data-dir/data-dir.ts';
+import { verifyDataDir } from '../../../src/store/data-dir/verify.ts';
+import { encodeWrite } from '../../../src/store/encode-write.ts';
+import type { CoverIndexEvent } from '../../../src/store/graph/graph-client.ts';
+import { encodeLogEntry } from '../../../src/store/record-codec.ts';
+import { damageInPlace } from '../damage-in-place.ts';
+import {
+  DIM,
+  openForTest,
+  openSample,
+  randomEmbedding,
+  randomNumbers,
+  recallIds,
+  sampleCovers,
+  TOKENS,
+  temporaryFolder,
+  upsert,
+  writeAll,
+} from '../sample-covers.ts';
+
+const COVERS = sampleCovers(20);
+const LATE = { id: 'late', embedding: randomEmbedding(randomNumbers(8)) };
+
+async function closedFolder(t: TestContext): Promise<ReturnType<typeof dataDirPaths>> {
+  const dataDir = temporaryFolder(t);
+  const index = await openSample(dataDir);
+  await writeAll(index, COVERS);
+  await index.close();
+  return dataDirPaths(dataDir);
+}
+
+/** As a crash leaves it: the saved graph lacks the last write. */
+async function writeWithoutGraph(path: string): Promise<void> {
+  const store = openCoverStore(path);
+  commitBatches(store, [[encodeWrite(upsert(LATE), { embeddingDim: DIM, tokens: TOKENS })]]);
+  await store.close();
+}
+
+test('a damaged log entry is a warning, since the next start mends it by itself', async (t) => {
+  const { root, store } = await closedFolder(t);
+  await writeWithoutGraph(store);
+  assert.deepEqual((await verifyDataDir(root)).warnings, []);
+  damageInPlace(store, encodeLogEntry({ sequence: 21, id: LATE.id, label: 21, replaced: 0 }));
+  const { problems, warnings, graph } = await verifyDataDir(root);
+  assert.deepEqual([problems, graph], [[], null]);
+  assert.deepEqual(warnings, ['the saved graph cannot be used: A record of log does not match its checksum.']);
+
+  const events: CoverIndexEvent['event'][] = [];
+  const index = await openForTest(t, root, { onEvent: ({ event }) => events.push(event) });
+  assert.deepEqual(events, ['graph_rebuilt']);
+  assert.deepEqual(await recallIds(index, LATE.embedding, 1), [LATE.id]);
+});
+
+test('content that does not say whose it is any more is a problem of its cover, and the rest is checked as well', async (t) => {
+  const { root, store } = await closedFolder(t);
+  const owner = Buffer.from('cover-3');
+  const checksum = Buffer.alloc(4);
+  checksum.writeUInt32LE(crc32(owner, 4));
+  damageInPlace(store, Buffer.concat([owner, checksum]));
+  const { problems, selfRecall } = await verifyDataDir(root);
+  assert.equal(problems.length, 1);
+  assert.match(problems[0] ?? '', /"cover-3": A record of labels/);
+  assert.equal(selfRecall?.found, COVERS.length);
+});

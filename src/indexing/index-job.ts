@@ -208,9 +208,23 @@ async function writeGroup(
     const results = (await durable)[Symbol.iterator]();
     return { outcomes: group.map((entry) => outcomeOf(entry, () => results.next().value)), searchable };
   } catch (error) {
+    if (group.length > 1 && isFailure(error, 'corrupt_data')) return writeOneByOne(group, write, signal);
     const lost = asItemError(error);
     return { outcomes: group.map((entry) => outcomeOf(entry, () => lost)), searchable: nothing };
   }
+}
+
+/** So that a damaged record, over which one of them cannot be written, fails that one alone. */
+async function writeOneByOne(
+  group: readonly Entry[],
+  write: CoverIndex['write'],
+  signal: AbortSignal,
+): Promise<Committed> {
+  const committed: Committed[] = [];
+  for (const entry of group) committed.push(await writeGroup([entry], write, signal));
+  const searchable = Promise.all(committed.map((one) => one.searchable)).then(() => {});
+  searchable.catch(() => {});
+  return { outcomes: committed.flatMap(({ outcomes }) => outcomes), searchable };
 }
 
 /** `written` gives what became of the entry's write; it is asked only where there was one. */

@@ -25,7 +25,7 @@ export function createWritePlanner({ index, encoder, fetcher, embeddingDim }: Wr
   async function planPicture(item: UpsertItem, bytes: Uint8Array, signal: AbortSignal): Promise<PlannedWrite> {
     // Hashed first: the encoder may hand the buffer on to its thread.
     const imageHash = createHash('sha256').update(bytes).digest('hex');
-    const record = item.ifChanged ? index.get(item.id) : undefined;
+    const record = item.ifChanged ? readableRecord(item.id, index) : undefined;
     if (record?.imageHash === imageHash && canBeRead(record, index)) {
       return sameMetadata(record, item) ? { unchanged: true } : upsert(item, undefined);
     }
@@ -44,6 +44,16 @@ export function createWritePlanner({ index, encoder, fetcher, embeddingDim }: Wr
     const bytes = 'bytes' in source ? source.bytes : await fetcher.fetch(source.url, signal);
     return planPicture(item, bytes, signal);
   };
+}
+
+/** A damaged record is none: the cover is made anew. */
+function readableRecord(id: string, index: WritePlannerDeps['index']): CoverRecord | undefined {
+  try {
+    return index.get(id);
+  } catch (error) {
+    if (isFailure(error, 'corrupt_data')) return undefined;
+    throw error;
+  }
 }
 
 /** Whether what was made of the cover's picture is still whole; where it is not, it must be made again. */

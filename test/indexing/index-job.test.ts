@@ -157,3 +157,13 @@ test('items that wait for other work are given up with their job', async () => {
   assert.deepEqual(encoder.encoded, ['one']);
   assert.equal(outcomes.find(({ id }) => id === 'b')?.error?.code, 'cancelled');
 });
+
+test('a damaged record is no reason not to make its cover anew, and fails no write but its own', async () => {
+  const { index, indexer, encoder } = setUp();
+  index.damaged = 'b';
+  const items = ['a', 'b', 'c'].map((id) => picture(id, `picture of ${id}`));
+  const outcomes = await collect(indexer.index(items, { signal: never, until: 'searchable' }));
+  assert.deepEqual(outcomes.map(told), ['a created', 'b corrupt_data', 'c created']);
+  assert.deepEqual(encoder.encoded.toSorted(), ['picture of a', 'picture of b', 'picture of c']);
+  assert.deepEqual([...index.searchable].toSorted(), ['a', 'c']);
+});

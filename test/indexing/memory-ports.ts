@@ -19,12 +19,15 @@ export class MemoryIndex implements Pick<CoverIndex, 'get' | 'tokens' | 'thumbna
   /** One entry per transaction. */
   readonly batches: (readonly CoverWrite[])[] = [];
   fail: Error | undefined;
+  /** A cover whose record cannot be read, over which nothing can be written either. */
+  damaged: string | undefined;
   graphDelayMs = 0;
   graphFailure: Error | undefined;
   /** Writes become durable once this settles. */
   disk: Promise<unknown> = Promise.resolve();
 
   get(id: string): CoverRecord | undefined {
+    if (id === this.damaged) throw failure('corrupt_data', 'A record of covers does not match its checksum.');
     const cover = this.covers.get(id);
     if (cover === undefined) return undefined;
     const { imageUrl, title, attributes, content } = cover;
@@ -59,6 +62,7 @@ export class MemoryIndex implements Pick<CoverIndex, 'get' | 'tokens' | 'thumbna
     await this.disk;
     await sleep(0);
     if (this.fail !== undefined) throw this.fail;
+    if (writes.some(({ id }) => id === this.damaged)) throw failure('corrupt_data', 'The record is damaged.');
     this.batches.push(writes);
     return writes.map((write) => this.#apply(write));
   }

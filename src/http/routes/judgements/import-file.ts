@@ -95,7 +95,10 @@ function fileOf(json: unknown): ImportFile | undefined {
   if (typeof text !== 'string') return undefined;
   const bytes = new TextEncoder().encode(text);
   return {
-    format: typeof format === 'string' ? (format as JudgementFormat) : guessFormat(textLines(bytes, FILE)[0]),
+    format:
+      typeof format === 'string'
+        ? (format as JudgementFormat)
+        : guessFormat(textLines(bytes, FILE)[0], typeof topics === 'string'),
     text: bytes,
     topics: typeof topics === 'string' ? new TextEncoder().encode(topics) : undefined,
   };

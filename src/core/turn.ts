@@ -1,21 +1,22 @@
 import { setImmediate } from 'node:timers/promises';
 
-/** Long arithmetic on a thread that has other things to do: it goes on in turns of a few milliseconds. */
-export interface Turn {
-  isOver(): boolean;
-  /** Lets everything else that waits go first. */
-  next(): Promise<void>;
-}
-
 const TURN_MS = 4;
 
-export function startTurn(): Turn {
+/**
+ * Long arithmetic on a thread that has other things to do: calls `work` with one piece of 0 to `length` after the other, and
+ * lets everything else that waits go first once some milliseconds have passed.
+ */
+export async function inTurns(
+  length: number,
+  piece: number,
+  work: (start: number, end: number) => void,
+): Promise<void> {
   let since = performance.now();
-  return {
-    isOver: () => performance.now() - since >= TURN_MS,
-    async next() {
+  for (let start = 0; start < length; start += piece) {
+    if (performance.now() - since >= TURN_MS) {
       await setImmediate();
       since = performance.now();
-    },
-  };
+    }
+    work(start, Math.min(start + piece, length));
+  }
 }

@@ -1,5 +1,6 @@
 import { BlockList, isIP } from 'node:net';
 import { failure } from '../core/errors.ts';
+import { parseIpRange } from '../core/ip-range.ts';
 
 /**
  * Which addresses an image URL may reach: the public internet on ports 80 and 443, and what the operator allows besides.
@@ -106,8 +107,9 @@ function withoutBrackets(hostname: string): string {
 }
 
 function parseEntry(text: string): HostEntry | NetEntry {
-  const range = /^([^/]+)\/(\d{1,3})$/.exec(text);
-  if (range !== null) return parseRange(text, range[1] ?? '', Number(range[2]));
+  const range = parseIpRange(text);
+  if (range !== undefined)
+    return { addresses: blockList([[range.address, range.prefix]], range.family), port: undefined };
   if (isIP(text) !== 0) return { addresses: single(text), port: undefined };
   // The URL parser canonicalises the name, brackets and letter case the way it will for image URLs.
   const url = URL.canParse(`http://${text}`) ? new URL(`http://${text}`) : undefined;
@@ -117,12 +119,6 @@ function parseEntry(text: string): HostEntry | NetEntry {
   const port = named === null ? undefined : Number(named[1]);
   const hostname = withoutBrackets(url.hostname).replace(/\.$/, '');
   return isIP(hostname) === 0 ? { hostname, port } : { addresses: single(hostname), port };
-}
-
-function parseRange(text: string, net: string, prefix: number): NetEntry {
-  const family = isIP(net);
-  if (family === 0 || prefix > (family === 4 ? 32 : 128)) throw invalidEntry(text);
-  return { addresses: blockList([[net, prefix]], family === 4 ? 'ipv4' : 'ipv6'), port: undefined };
 }
 
 function single(address: string): BlockList {

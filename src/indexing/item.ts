@@ -121,7 +121,7 @@ function checkSchema(json: unknown): ItemJson {
 function checkBytes(item: ItemJson): void {
   if (Buffer.byteLength(item.id) > ITEM_LIMITS.idBytes) throw invalid('/id', 'must be at most 256 bytes long');
   // A lone surrogate has no UTF-8: on disk it would turn into another id.
-  if (Buffer.from(item.id).toString() !== item.id) throw invalid('/id', 'must be well-formed Unicode');
+  if (!item.id.isWellFormed()) throw invalid('/id', 'must be well-formed Unicode');
   if (Buffer.byteLength(item.title ?? '') > ITEM_LIMITS.titleBytes) throw invalid('/title', 'must be at most 4 KiB');
 }
 

@@ -2,7 +2,7 @@ import sharp, { type Metadata, type Sharp } from 'sharp';
 import { abortFailure } from '../core/abort.ts';
 import type { BundleManifest } from '../core/bundle-format.ts';
 import { failure, isFailure } from '../core/errors.ts';
-import { startTurn } from '../core/turn.ts';
+import { inTurns } from '../core/turn.ts';
 import type { Thumbnail } from '../core/types.ts';
 import type { RgbImage } from './model-thread.ts';
 import {
@@ -164,16 +164,13 @@ async function decodeCmyk(bytes: Uint8Array, { maxPixels, decoding, size }: Deco
 
 /** Pillow's conversion: each ink removes its share of what black left over. */
 async function cmykToRgb(cmyk: Uint8Array): Promise<Uint8Array> {
-  const turn = startTurn();
   const rgb = new Uint8Array((cmyk.length / 4) * 3);
-  for (let start = 0; start < cmyk.length; start += SLICE_BYTES) {
-    if (turn.isOver()) await turn.next();
-    const end = Math.min(start + SLICE_BYTES, cmyk.length);
+  await inTurns(cmyk.length, SLICE_BYTES, (start, end) => {
     for (let from = start, to = (start / 4) * 3; from < end; from += 4, to += 3) {
       const light = 255 - (cmyk[from + 3] ?? 0);
       for (let ink = 0; ink < 3; ink++) rgb[to + ink] = light - multiplyBytes(cmyk[from + ink] ?? 0, light);
     }
-  }
+  });
   return rgb;
 }
 

@@ -1,4 +1,4 @@
-import { startTurn, type Turn } from '../core/turn.ts';
+import { inTurns } from '../core/turn.ts';
 import type { RgbImage } from './model-thread.ts';
 
 /**
@@ -57,11 +57,8 @@ export async function resizeAlphaAsPillow(rgba: RgbImage, size: number): Promise
 }
 
 async function premultiplied(rgba: Uint8Array): Promise<Uint8Array> {
-  const turn = startTurn();
   const result = new Uint8Array(rgba.length);
-  for (let start = 0; start < rgba.length; start += SLICE_BYTES) {
-    if (turn.isOver()) await turn.next();
-    const end = Math.min(start + SLICE_BYTES, rgba.length);
+  await inTurns(rgba.length, SLICE_BYTES, (start, end) => {
     for (let at = start; at < end; at += 4) {
       const alpha = rgba[at + 3] ?? 0;
       for (let channel = 0; channel < 3; channel++) {
@@ -69,16 +66,15 @@ async function premultiplied(rgba: Uint8Array): Promise<Uint8Array> {
       }
       result[at + 3] = alpha;
     }
-  }
+  });
   return result;
 }
 
 /** Four channels that have nothing to do with each other, [height, width, 4] to [size, size, 4]. */
 export async function resizeInksAsPillow({ data, width, height }: RgbImage, size: number): Promise<RgbImage> {
   if (width === size && height === size) return { data, width, height };
-  const turn = startTurn();
-  const across = await resizeColumns(data, width, height, size, turn);
-  return { data: await resizeColumns(across, height, size, size, turn), width: size, height: size };
+  const across = await resizeColumns(data, width, height, size);
+  return { data: await resizeColumns(across, height, size, size), width: size, height: size };
 }
 
 /** 16 bits of grey, [height, width] to [size, size, 3]: clipped to 8 bits after the resize, not scaled to them. */
@@ -89,22 +85,19 @@ export async function resizeGreyAsPillow(
   size: number,
 ): Promise<RgbImage> {
   if (width === size && height === size) return clipGrey(grey, size, size);
-  const turn = startTurn();
-  const across = await resizeGreyColumns(grey, width, height, size, turn);
-  return clipGrey(await resizeGreyColumns(across, height, size, size, turn), size, size);
+  const across = await resizeGreyColumns(grey, width, height, size);
+  return clipGrey(await resizeGreyColumns(across, height, size, size), size, size);
 }
 
 /** Grey of any depth, [height, width] to RGB; as Pillow's conversion, what is above 255 is white. */
 export async function clipGrey(grey: ArrayLike<number>, width: number, height: number): Promise<RgbImage> {
-  const turn = startTurn();
   const data = new Uint8Array(3 * grey.length);
-  for (let y = 0; y < height; y++) {
-    if (turn.isOver()) await turn.next();
-    for (let pixel = y * width; pixel < (y + 1) * width; pixel++) {
+  await inTurns(grey.length, SLICE_BYTES / 4, (start, end) => {
+    for (let pixel = start; pixel < end; pixel++) {
       const level = Math.max(0, Math.min(255, grey[pixel] ?? 0));
       for (let channel = 0; channel < 3; channel++) data[3 * pixel + channel] = level;
     }
-  }
+  });
   return { data, width, height };
 }
 
@@ -114,18 +107,16 @@ async function resizeGreyColumns(
   width: number,
   height: number,
   size: number,
-  turn: Turn,
 ): Promise<Float64Array> {
   const resized = new Float64Array(size * height);
-  for (let x = 0; x < size; x++) {
-    if (turn.isOver()) await turn.next();
+  await inTurns(size, 1, (x) => {
     const { first, shares } = bicubicShares(x, width, size);
     for (let y = 0; y < height; y++) {
       let sum = 0;
       for (let tap = 0; tap < shares.length; tap++) sum += (grey[y * width + first + tap] ?? 0) * (shares[tap] ?? 0);
       resized[x * height + y] = Math.max(0, Math.min(65_535, Math.floor(sum + 0.5)));
     }
-  }
+  });
   return resized;
 }
 
@@ -134,16 +125,9 @@ function withoutAlpha({ data, width, height }: RgbImage): RgbImage {
 }
 
 /** One pass over 4-channel rows, [height, width, 4] to the transposed [size, height, 4], antialiased when it shrinks. */
-async function resizeColumns(
-  data: Uint8Array,
-  width: number,
-  height: number,
-  size: number,
-  turn: Turn,
-): Promise<Uint8Array> {
+async function resizeColumns(data: Uint8Array, width: number, height: number, size: number): Promise<Uint8Array> {
   const resized = new Uint8Array(size * height * 4);
-  for (let x = 0; x < size; x++) {
-    if (turn.isOver()) await turn.next();
+  await inTurns(size, 1, (x) => {
     const { first, weights } = bicubicWeights(x, width, size);
     for (let y = 0; y < height; y++) {
       for (let channel = 0; channel < 4; channel++) {
@@ -154,7 +138,7 @@ async function resizeColumns(
         resized[(x * height + y) * 4 + channel] = Math.max(0, Math.min(255, Math.floor(sum / 2 ** PRECISION_BITS)));
       }
     }
-  }
+  });
   return resized;
 }
 

@@ -1,7 +1,7 @@
 import './no-telemetry.ts';
 
 import { InferenceSession, Tensor as OrtTensor } from 'onnxruntime-node';
-import { cpuFlags } from '../core/cpu-flags.ts';
+import { int8Instructions } from '../core/cpu-flags.ts';
 import { failure } from '../core/errors.ts';
 import type { GraphSession, Tensor } from '../core/ports.ts';
 
@@ -54,9 +54,7 @@ export async function loadGraph(file: string, options: GraphOptions): Promise<Gr
  * x64 without instructions for them. Where it has those, being told would keep it from using them.
  */
 function cutsOffProducts(): boolean {
-  if (process.arch !== 'x64') return false;
-  const flags = cpuFlags();
-  return flags === undefined || !['avx512_vnni', 'avx_vnni', 'amx_int8'].some((flag) => flags.has(flag));
+  return process.arch === 'x64' && (int8Instructions() ?? []).length === 0;
 }
 
 /** Tells the lack of the provider or of a GPU from a graph that is not valid, by the words that ONNX Runtime uses. */

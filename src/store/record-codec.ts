@@ -54,7 +54,7 @@ export const MAX_ID_BYTES = 256;
  * that two such ids would be one.
  */
 export function isCoverId(id: string): boolean {
-  return id !== '' && Buffer.byteLength(id, 'utf8') <= MAX_ID_BYTES && !/\p{Surrogate}/u.test(id);
+  return id !== '' && Buffer.byteLength(id, 'utf8') <= MAX_ID_BYTES && id.isWellFormed();
 }
 
 /** An id's key. Bytes and not text: LMDB's text keys end at a NUL, and ids may hold one. */

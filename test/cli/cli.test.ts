@@ -1,23 +1,14 @@
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
 import { copyFile, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { text } from 'node:stream/consumers';
 import { type TestContext, test } from 'node:test';
-import { fileURLToPath } from 'node:url';
 import { packageRoot } from '../../src/core/package-root.ts';
 import { readManifest } from '../../src/inference/bundle.ts';
 import { weigh } from '../../src/ranking/fuse.ts';
+import { runCoverrank as coverrank } from './coverrank.ts';
 
-const CLI = fileURLToPath(new URL('../../src/cli.js', import.meta.url));
 const SAMPLES = join(packageRoot, 'index', 'samples');
-
-interface Finished {
-  readonly code: number | null;
-  readonly stdout: string;
-  readonly stderr: string;
-}
 
 interface Hit {
   readonly id: string;
@@ -25,17 +16,6 @@ interface Hit {
 }
 
 const scored = ({ id, relevance_score }: Hit): [string, number] => [id, relevance_score];
-
-async function coverrank(
-  args: readonly string[],
-  options: { input?: string; env?: NodeJS.ProcessEnv } = {},
-): Promise<Finished> {
-  const child = spawn(process.execPath, [CLI, ...args], { env: { ...process.env, ...options.env }, cwd: tmpdir() });
-  child.stdin.end(options.input ?? '');
-  const exit = new Promise<number | null>((resolve) => child.on('close', resolve));
-  const [stdout, stderr, code] = await Promise.all([text(child.stdout), text(child.stderr), exit]);
-  return { code, stdout, stderr };
-}
 
 async function newFolder(t: TestContext): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), 'coverrank-cli-'));

@@ -1,21 +1,10 @@
 import assert from 'node:assert/strict';
-import { execFile } from 'node:child_process';
 import { access, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { fileURLToPath } from 'node:url';
 import { packageRoot } from '../../src/core/package-root.ts';
-
-const cli = fileURLToPath(new URL('../../src/cli.js', import.meta.url));
-
-function coverrank(...args: readonly string[]): Promise<{ code: number; stdout: string; stderr: string }> {
-  return new Promise((resolve) => {
-    execFile(process.execPath, [cli, ...args], (error, stdout, stderr) => {
-      resolve({ code: error === null ? 0 : Number(error.code), stdout, stderr });
-    });
-  });
-}
+import { coverrank } from './coverrank.ts';
 
 test('export triton writes a repository and says how to use it', async (t) => {
   const out = await mkdtemp(join(tmpdir(), 'coverrank-export-'));

@@ -1,30 +1,13 @@
 import assert from 'node:assert/strict';
-import { execFile } from 'node:child_process';
 import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { fileURLToPath } from 'node:url';
 import type { BundleManifest } from '../../src/core/bundle-format.ts';
 import { packageRoot } from '../../src/core/package-root.ts';
+import { coverrank } from '../cli/coverrank.ts';
 import { temporaryFolder, writeGoldenCheckpoint } from './golden-model.ts';
 import { golden, writeR2d2 } from './r2d2-model.ts';
 import { call, pickle, text, torchEntries, tuple, zip } from './torch-file.ts';
-
-const cli = fileURLToPath(new URL('../../src/cli.js', import.meta.url));
-
-interface Ended {
-  readonly code: number;
-  readonly stdout: string;
-  readonly stderr: string;
-}
-
-function coverrank(...args: readonly string[]): Promise<Ended> {
-  return new Promise((resolve) => {
-    execFile(process.execPath, [cli, ...args], { maxBuffer: 1 << 24 }, (error, stdout, stderr) => {
-      resolve({ code: error === null ? 0 : Number(error.code), stdout, stderr });
-    });
-  });
-}
 
 test('convert reports what it did, and inspect shows both ends', async (t) => {
   const folder = await temporaryFolder(t);

@@ -1,10 +1,15 @@
+import assert from 'node:assert/strict';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
-import type { CoverIndex, CoverUpsert } from '../../src/core/ports.ts';
+import type { CoverIndex, CoverUpsert, CoverWrite } from '../../src/core/ports.ts';
 import type { Attributes } from '../../src/core/types.ts';
 import { type CoverIndexOptions, type OpenedCoverIndex, openCoverIndex } from '../../src/store/cover-index.ts';
+import type { CoverStore } from '../../src/store/cover-store.ts';
+import { commitBatches } from '../../src/store/cover-writer.ts';
+import { type DataDirPaths, dataDirPaths } from '../../src/store/data-dir/data-dir.ts';
+import { encodeWrite } from '../../src/store/encode-write.ts';
 
 export const DIM = 32;
 export const BUNDLE = { name: 'sample', hash: 'a'.repeat(64) };
@@ -108,6 +113,21 @@ export async function writeAll(index: CoverIndex, covers: readonly SampleCover[]
   const { durable, searchable } = index.write(covers.map((cover) => upsert(cover)));
   await durable;
   await searchable;
+}
+
+/** Writes to a store alone, as a writer does whom no graph has followed yet. */
+export function commitTo(store: CoverStore, writes: readonly CoverWrite[]): void {
+  const encoded = writes.map((write) => encodeWrite(write, { embeddingDim: DIM, tokens: TOKENS }));
+  assert.ok(commitBatches(store, [encoded]).every((outcome) => 'results' in outcome));
+}
+
+/** A folder of these covers whose index was closed in order. */
+export async function closedFolder(t: TestContext, covers: readonly SampleCover[]): Promise<DataDirPaths> {
+  const dataDir = temporaryFolder(t);
+  const index = await openSample(dataDir);
+  await writeAll(index, covers);
+  await index.close();
+  return dataDirPaths(dataDir);
 }
 
 export function never(): AbortSignal {

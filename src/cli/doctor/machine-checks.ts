@@ -4,7 +4,7 @@ import { createServer } from 'node:net';
 import os from 'node:os';
 import { dirname, join } from 'node:path';
 import type { Config } from '../../config-schema.ts';
-import { cpuFlags } from '../../core/cpu-flags.ts';
+import { int8Instructions } from '../../core/cpu-flags.ts';
 import { isFailure } from '../../core/errors.ts';
 import { packageRoot } from '../../core/package-root.ts';
 
@@ -57,9 +57,8 @@ export function checkCpu(): Finding {
   const cores = os.availableParallelism();
   const [first] = os.cpus();
   const name = `${cores} cores, ${first?.model.trim() ?? os.arch()}`;
-  const flags = cpuFlags();
-  if (flags === undefined) return { check: 'cpu', status: 'ok', detail: name };
-  const fast = ['avx512_vnni', 'avx_vnni', 'amx_int8', 'asimddp'].filter((flag) => flags.has(flag));
+  const fast = int8Instructions();
+  if (fast === undefined) return { check: 'cpu', status: 'ok', detail: name };
   if (fast.length > 0) return { check: 'cpu', status: 'ok', detail: `${name}, ${fast.join(' ')}` };
   const advice = 'int8 models run here, but slower than on a CPU with VNNI: measure fp32 as well.';
   return { check: 'cpu', status: 'warn', detail: `${name}, no int8 instructions`, advice };

@@ -1,5 +1,6 @@
 import { isIP } from 'node:net';
 import { failure } from '../../core/errors.ts';
+import { parseIpRange } from '../../core/ip-range.ts';
 
 /** Names that the framework has for the addresses of a machine itself, of a link, and of private networks. */
 const NAMED_RANGES = new Set(['loopback', 'linklocal', 'uniquelocal']);
@@ -13,11 +14,10 @@ export function trustedProxies(entries: readonly string[]): string[] | false {
   return entries.length === 0 ? false : [...entries];
 }
 
-/** With a prefix, or for IPv4 also with a mask. */
+/** With a prefix, or for IPv4 also with a mask. The framework has none of all addresses. */
 function isRange(entry: string): boolean {
-  const [address = '', mask = '', ...rest] = entry.split('/');
-  const family = isIP(address);
-  if (family === 0 || rest.length > 0) return false;
-  if (family === 4 && isIP(mask) === 4) return true;
-  return /^\d{1,3}$/.test(mask) && Number(mask) >= 1 && Number(mask) <= (family === 4 ? 32 : 128);
+  const range = parseIpRange(entry);
+  if (range !== undefined) return range.prefix > 0;
+  const parts = entry.split('/');
+  return parts.length === 2 && parts.every((part) => isIP(part) === 4);
 }

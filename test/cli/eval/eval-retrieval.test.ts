@@ -1,24 +1,13 @@
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
 import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { text } from 'node:stream/consumers';
 import { test } from 'node:test';
-import { fileURLToPath } from 'node:url';
 import { type BundleManifest, bundleHash } from '../../../src/core/bundle-format.ts';
 import { packageRoot } from '../../../src/core/package-root.ts';
+import { coverrank } from '../coverrank.ts';
 
-const CLI = fileURLToPath(new URL('../../../src/cli.js', import.meta.url));
 const SAMPLES = join(packageRoot, 'index', 'samples');
-
-async function coverrank(...args: readonly string[]) {
-  const child = spawn(process.execPath, [CLI, ...args], { cwd: tmpdir() });
-  child.stdin.end();
-  const exit = new Promise<number | null>((resolve) => child.on('close', resolve));
-  const [stdout, stderr, code] = await Promise.all([text(child.stdout), text(child.stderr), exit]);
-  return { code, stdout, stderr };
-}
 
 /** The demo bundle as one without a reranker would be. */
 function writeTowers(folder: string): string {

@@ -1,25 +1,14 @@
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { text } from 'node:stream/consumers';
 import { type TestContext, test } from 'node:test';
-import { fileURLToPath } from 'node:url';
 import { packageRoot } from '../../../src/core/package-root.ts';
 import { FIXTURES } from '../../eval/fixtures.ts';
+import { coverrank } from '../coverrank.ts';
 
-const CLI = fileURLToPath(new URL('../../../src/cli.js', import.meta.url));
 const SAMPLES = join(packageRoot, 'index', 'samples');
 const PREDICTIONS = join(FIXTURES, 'predictions.tsv');
-
-async function coverrank(...args: readonly string[]) {
-  const child = spawn(process.execPath, [CLI, ...args], { cwd: tmpdir() });
-  child.stdin.end();
-  const exit = new Promise<number | null>((resolve) => child.on('close', resolve));
-  const [stdout, stderr, code] = await Promise.all([text(child.stdout), text(child.stderr), exit]);
-  return { code, stdout, stderr };
-}
 
 async function newFolder(t: TestContext): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), 'coverrank-eval-'));

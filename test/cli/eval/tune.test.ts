@@ -1,24 +1,13 @@
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
 import { copyFile, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { text } from 'node:stream/consumers';
 import { test } from 'node:test';
-import { fileURLToPath } from 'node:url';
 import { packageRoot } from '../../../src/core/package-root.ts';
+import { coverrank } from '../coverrank.ts';
 
-const CLI = fileURLToPath(new URL('../../../src/cli.js', import.meta.url));
 const SAMPLES = join(packageRoot, 'index', 'samples');
 const COVERS = 24;
-
-async function coverrank(...args: readonly string[]) {
-  const child = spawn(process.execPath, [CLI, ...args], { cwd: tmpdir() });
-  child.stdin.end();
-  const exit = new Promise<number | null>((resolve) => child.on('close', resolve));
-  const [stdout, stderr, code] = await Promise.all([text(child.stdout), text(child.stderr), exit]);
-  return { code, stdout, stderr };
-}
 
 test('tune writes weights that the configuration takes, and never over a file', async (t) => {
   const folder = await mkdtemp(join(tmpdir(), 'coverrank-tune-'));

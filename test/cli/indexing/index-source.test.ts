@@ -1,5 +1,4 @@
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
 import { mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -7,20 +6,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { type TestContext, test } from 'node:test';
-import { fileURLToPath } from 'node:url';
+import { coverrank } from '../coverrank.ts';
 
-const CLI = fileURLToPath(new URL('../../../src/cli.js', import.meta.url));
 const ITEMS = 300;
 /** Positions of the items that cannot be right: they have no picture. All are in the first batch. */
 const BAD = [3, 50, 100, 150, 200];
-
-async function coverrank(...args: readonly string[]) {
-  const child = spawn(process.execPath, [CLI, ...args], { cwd: tmpdir() });
-  child.stdin.end();
-  const exit = new Promise<number | null>((resolve) => child.on('close', resolve));
-  const [stdout, stderr, code] = await Promise.all([text(child.stdout), text(child.stderr), exit]);
-  return { code, stdout, stderr };
-}
 
 /** A service that takes every item; `isUp` says no where it is to be gone. */
 async function startService(t: TestContext, isUp: () => boolean = () => true): Promise<string> {

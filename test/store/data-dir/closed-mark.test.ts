@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { cpSync, existsSync, readFileSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import test, { type TestContext } from 'node:test';
+import test from 'node:test';
 import { crc32 } from 'node:zlib';
 import { isFailure } from '../../../src/core/errors.ts';
 import type { ClosedMark } from '../../../src/store/data-dir/closed-mark.ts';
@@ -9,6 +9,7 @@ import { dataDirPaths } from '../../../src/store/data-dir/data-dir.ts';
 import { verifyDataDir } from '../../../src/store/data-dir/verify.ts';
 import { lmdbTransaction } from '../../../src/store/lmdb/check-lmdb.ts';
 import {
+  closedFolder,
   never,
   openForTest,
   openSample,
@@ -24,15 +25,6 @@ import {
 const COVERS = sampleCovers(60);
 const QUERY = randomEmbedding(randomNumbers(8));
 const FLIPS = 30;
-
-/** A folder whose index was closed in order. */
-async function closedFolder(t: TestContext): Promise<ReturnType<typeof dataDirPaths>> {
-  const dataDir = temporaryFolder(t);
-  const index = await openSample(dataDir);
-  await writeAll(index, COVERS);
-  await index.close();
-  return dataDirPaths(dataDir);
-}
 
 function markOf(store: string): ClosedMark {
   const bytes = readFileSync(store);
@@ -64,7 +56,7 @@ function fitMark({ store, closed }: ReturnType<typeof dataDirPaths>): void {
 }
 
 test('an orderly end leaves a mark of the bytes on disk; an index that is open has none, nor what a crash leaves', async (t) => {
-  const { root, store, closed } = await closedFolder(t);
+  const { root, store, closed } = await closedFolder(t, COVERS);
   const first = readMark(closed);
   assert.deepEqual(first, markOf(store));
 
@@ -88,7 +80,7 @@ test('an orderly end leaves a mark of the bytes on disk; an index that is open h
 });
 
 test('a start that is refused for another reason than damage leaves the mark as it was', async (t) => {
-  const { root, store, closed } = await closedFolder(t);
+  const { root, store, closed } = await closedFolder(t, COVERS);
   const mark = readMark(closed);
   const bundle = { name: 'mistyped', hash: 'b'.repeat(64) };
   const refuse = () => assert.rejects(openSample(root, { bundle }), (error) => isFailure(error, 'bundle_mismatch'));
@@ -102,7 +94,7 @@ test('a start that is refused for another reason than damage leaves the mark as 
 });
 
 test('what changed since the orderly end is found by the start, wherever it is', async (t) => {
-  const whole = await closedFolder(t);
+  const whole = await closedFolder(t, COVERS);
   const damaged = dataDirPaths(join(temporaryFolder(t), 'damaged'));
   const index = await openSample(whole.root);
   const answer = await recallIds(index, QUERY, 10);
@@ -130,7 +122,7 @@ test('what changed since the orderly end is found by the start, wherever it is',
 });
 
 test('a mark that is none, or of another format, is as good as no mark', async (t) => {
-  const { root, store, closed } = await closedFolder(t);
+  const { root, store, closed } = await closedFolder(t, COVERS);
   damageEmbedding(store, COVERS[3] as (typeof COVERS)[number]);
   const mark = markOf(store);
   for (const text of ['', '{"format":', 'null', '[]', JSON.stringify({ ...mark, format: 2 }), '{"format":1}']) {
@@ -141,7 +133,7 @@ test('a mark that is none, or of another format, is as good as no mark', async (
 });
 
 test('damage from before the end is found by whoever reads it, and then by the next start', async (t) => {
-  const paths = await closedFolder(t);
+  const paths = await closedFolder(t, COVERS);
   const cover = COVERS[3] as (typeof COVERS)[number];
   damageEmbedding(paths.store, cover);
   fitMark(paths);
@@ -198,7 +190,7 @@ test('a file of large values is known by length, time and transaction; its pages
 });
 
 test('verify reads every record, whatever the mark says', async (t) => {
-  const paths = await closedFolder(t);
+  const paths = await closedFolder(t, COVERS);
   damageEmbedding(paths.store, COVERS[3] as (typeof COVERS)[number]);
   fitMark(paths);
   const { problems } = await verifyDataDir(paths.root);

@@ -1,48 +1,34 @@
 import assert from 'node:assert/strict';
-import test, { type TestContext } from 'node:test';
+import test from 'node:test';
 import { crc32 } from 'node:zlib';
 import { openCoverStore } from '../../../src/store/cover-store.ts';
-import { commitBatches } from '../../../src/store/cover-writer.ts';
-import { dataDirPaths } from '../../../src/store/data-dir/data-dir.ts';
 import { verifyDataDir } from '../../../src/store/data-dir/verify.ts';
-import { encodeWrite } from '../../../src/store/encode-write.ts';
 import type { CoverIndexEvent } from '../../../src/store/graph/graph-client.ts';
 import { encodeLogEntry } from '../../../src/store/record-codec.ts';
 import { damageInPlace } from '../damage-in-place.ts';
 import {
-  DIM,
+  closedFolder,
+  commitTo,
   openForTest,
-  openSample,
   randomEmbedding,
   randomNumbers,
   recallIds,
   sampleCovers,
-  TOKENS,
-  temporaryFolder,
   upsert,
-  writeAll,
 } from '../sample-covers.ts';
 
 const COVERS = sampleCovers(20);
 const LATE = { id: 'late', embedding: randomEmbedding(randomNumbers(8)) };
 
-async function closedFolder(t: TestContext): Promise<ReturnType<typeof dataDirPaths>> {
-  const dataDir = temporaryFolder(t);
-  const index = await openSample(dataDir);
-  await writeAll(index, COVERS);
-  await index.close();
-  return dataDirPaths(dataDir);
-}
-
 /** As a crash leaves it: the saved graph lacks the last write. */
 async function writeWithoutGraph(path: string): Promise<void> {
   const store = openCoverStore(path);
-  commitBatches(store, [[encodeWrite(upsert(LATE), { embeddingDim: DIM, tokens: TOKENS })]]);
+  commitTo(store, [upsert(LATE)]);
   await store.close();
 }
 
 test('a damaged log entry is a warning, since the next start mends it by itself', async (t) => {
-  const { root, store } = await closedFolder(t);
+  const { root, store } = await closedFolder(t, COVERS);
   await writeWithoutGraph(store);
   assert.deepEqual((await verifyDataDir(root)).warnings, []);
   damageInPlace(store, encodeLogEntry({ sequence: 21, id: LATE.id, label: 21, replaced: 0 }));
@@ -57,7 +43,7 @@ test('a damaged log entry is a warning, since the next start mends it by itself'
 });
 
 test('content that does not say whose it is any more is a problem of its cover, and the rest is checked as well', async (t) => {
-  const { root, store } = await closedFolder(t);
+  const { root, store } = await closedFolder(t, COVERS);
   const owner = Buffer.from('cover-3');
   const checksum = Buffer.alloc(4);
   checksum.writeUInt32LE(crc32(owner, 4));

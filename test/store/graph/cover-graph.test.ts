@@ -4,17 +4,15 @@ import { join } from 'node:path';
 import test, { type TestContext } from 'node:test';
 import type { CoverWrite } from '../../../src/core/ports.ts';
 import { type CoverStore, openCoverStore } from '../../../src/store/cover-store.ts';
-import { commitBatches } from '../../../src/store/cover-writer.ts';
 import { DURABLE_STEPS } from '../../../src/store/disk/durable-steps.ts';
-import { encodeWrite } from '../../../src/store/encode-write.ts';
 import { type CoverGraph, createCoverGraph } from '../../../src/store/graph/cover-graph.ts';
 import {
   BUNDLE,
+  commitTo,
   DIM,
   randomEmbedding,
   randomNumbers,
   sampleCovers,
-  TOKENS,
   temporaryFolder,
   upsert,
 } from '../sample-covers.ts';
@@ -30,18 +28,13 @@ async function savedGraph(t: TestContext) {
   const owner = { storeId: 'store', bundleHash: BUNDLE.hash, embeddingDim: DIM };
   const another = () => createCoverGraph({ store, folder: join(folder, 'graph'), owner, efSearch: 10 });
   const graph = another();
-  commit(
+  commitTo(
     store,
     COVERS.map((cover) => upsert(cover)),
   );
   await graph.load({ isAsLeft: true });
   await graph.save();
   return { store, graph, another };
-}
-
-function commit(store: CoverStore, writes: readonly CoverWrite[]): void {
-  const encoded = writes.map((write) => encodeWrite(write, { embeddingDim: DIM, tokens: TOKENS }));
-  for (const outcome of commitBatches(store, [encoded])) assert.ok('results' in outcome);
 }
 
 async function idsFound(store: CoverStore, graph: CoverGraph, filter?: { readonly [key: string]: string }) {
@@ -62,10 +55,10 @@ const meanwhile: [string, CoverWrite][] = [
 for (const [what, write] of meanwhile) {
   test(`a saved graph is taken although a cover that it lacks is ${what} while it is loaded`, async (t) => {
     const { store, another } = await savedGraph(t);
-    commit(store, [upsert({ id: 'new', embedding: QUERY })]);
+    commitTo(store, [upsert({ id: 'new', embedding: QUERY })]);
     const graph = another();
     const loading = graph.load({ isAsLeft: false });
-    commit(store, [write]);
+    commitTo(store, [write]);
     assert.equal(await loading, undefined);
     assert.equal(graph.state().snapshot?.sequence, 5);
     await graph.catchUp(7);
@@ -79,9 +72,9 @@ test('a rebuild during which covers were written and the log was lost holds the 
   const { store, graph, another } = await savedGraph(t);
   const [first, second, third] = COVERS.map(({ id }) => id);
   assert.ok(first && second && third);
-  commit(store, [upsert({ id: 'before', embedding: QUERY, attributes: { channel: 'news' } })]);
+  commitTo(store, [upsert({ id: 'before', embedding: QUERY, attributes: { channel: 'news' } })]);
   const write = (): void => {
-    commit(store, [
+    commitTo(store, [
       { op: 'delete', id: first },
       upsert({ id: second, embedding: QUERY, attributes: { channel: 'news' } }),
       { ...upsert({ id: third, embedding: QUERY, attributes: { channel: 'news' } }), content: undefined },
@@ -96,7 +89,7 @@ test('a rebuild during which covers were written and the log was lost holds the 
   assert.deepEqual(await idsFound(store, graph, { channel: 'news' }), ['before', 'cover-1', 'cover-2']);
 
   // It follows from there, and a start takes it as it is.
-  commit(store, [{ op: 'delete', id: 'late' }]);
+  commitTo(store, [{ op: 'delete', id: 'late' }]);
   await graph.catchUp(11);
   await graph.save();
   const restarted = another();

@@ -4,14 +4,12 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { isFailure } from '../../../src/core/errors.ts';
 import type { CoverIndex, CoverWrite } from '../../../src/core/ports.ts';
 import { type CoverStore, openCoverStore } from '../../../src/store/cover-store.ts';
-import { commitBatches } from '../../../src/store/cover-writer.ts';
 import { dataDirPaths } from '../../../src/store/data-dir/data-dir.ts';
-import { encodeWrite } from '../../../src/store/encode-write.ts';
 import type { CoverIndexEvent } from '../../../src/store/graph/graph-client.ts';
 import { encodeLogEntry } from '../../../src/store/record-codec.ts';
 import { damageInPlace } from '../damage-in-place.ts';
 import {
-  DIM,
+  commitTo,
   never,
   openForTest,
   randomEmbedding,
@@ -19,7 +17,6 @@ import {
   recallIds,
   type SampleCover,
   sampleCovers,
-  TOKENS,
   temporaryFolder,
   upsert,
   writeAll,
@@ -39,8 +36,7 @@ async function openIndex(t: TestContext) {
   const path = dataDirPaths(dataDir).store;
   const writeUnseen = async (writes: readonly CoverWrite[], then: (store: CoverStore) => void = () => {}) => {
     const store = openCoverStore(path);
-    const encoded = writes.map((write) => encodeWrite(write, { embeddingDim: DIM, tokens: TOKENS }));
-    assert.ok(commitBatches(store, [encoded]).every((outcome) => 'results' in outcome));
+    commitTo(store, writes);
     then(store);
     await store.close();
   };

@@ -55,7 +55,7 @@ export function coverIdErrors(id: string, path: string): FieldError[] {
 
 /** What is kept has to be well-formed: a lone surrogate has no bytes of its own, so that two such texts would become one. */
 export function unicodeErrors(text: string, path: string): FieldError[] {
-  return /\p{Surrogate}/u.test(text) ? [{ path, message: 'must be well-formed Unicode' }] : [];
+  return text.isWellFormed() ? [] : [{ path, message: 'must be well-formed Unicode' }];
 }
 
 /**

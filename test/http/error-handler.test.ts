@@ -6,7 +6,7 @@ import { test } from 'node:test';
 import pino from 'pino';
 import { failure } from '../../src/core/errors.ts';
 import { itemProblem } from '../../src/http/error-handler.ts';
-import { damageInPlace } from '../store/damage-in-place.ts';
+import { damageInPlace, damageOwner } from '../store/damage-in-place.ts';
 import { openService, sampleItems } from './service.ts';
 
 /** A log, and its lines. */
@@ -49,8 +49,14 @@ test('over a damaged record /index, its tasks and /score answer with codes that 
   const items = [{ ...item, title: 'a title like no other' }];
   const post = (url: string, payload: object) => service.call({ method: 'POST', url, payload });
   assert.equal((await post('/index', { items })).body.errors, false);
-  damageInPlace(join(folder, 'covers.lmdb'), Buffer.from('a title like no other'));
+  const store = join(folder, 'covers.lmdb');
+  const damageRecord = () => damageInPlace(store, Buffer.from('a title like no other'));
+  damageRecord();
+  assert.equal((await post('/index', { items })).body.items[0].result, 'updated', 'a damaged record is made anew');
 
+  // Whose the content is cannot be told either, so nothing can be written over it.
+  damageRecord();
+  damageOwner(store, String(item?.id), 2);
   const { body } = await post('/index', { items });
   assert.deepEqual([body.items[0].status, body.items[0].error.code], [500, 'internal']);
   const accepted = await post('/index', { items, wait: false });

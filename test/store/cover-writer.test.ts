@@ -1,10 +1,9 @@
 import assert from 'node:assert/strict';
 import test, { type TestContext } from 'node:test';
-import { crc32 } from 'node:zlib';
 import { isFailure } from '../../src/core/errors.ts';
 import { dataDirPaths } from '../../src/store/data-dir/data-dir.ts';
 import { verifyDataDir } from '../../src/store/data-dir/verify.ts';
-import { damageInPlace } from './damage-in-place.ts';
+import { damageInPlace, damageOwner } from './damage-in-place.ts';
 import {
   openForTest,
   randomEmbedding,
@@ -31,13 +30,7 @@ async function openIndex(t: TestContext) {
       damageInPlace(store, Buffer.from(`title of ${id}"`));
       assert.throws(() => index.get(id), isDamage);
     },
-    /** What says whose content this is. */
-    damageOwner(id: string, label: number): void {
-      const owner = Buffer.from(id);
-      const checksum = Buffer.alloc(4);
-      checksum.writeUInt32LE(crc32(owner, label));
-      damageInPlace(store, Buffer.concat([owner, checksum]));
-    },
+    damageOwner: (id: string, label: number) => damageOwner(store, id, label),
   };
 }
 

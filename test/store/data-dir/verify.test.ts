@@ -1,11 +1,10 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import { crc32 } from 'node:zlib';
 import { openCoverStore } from '../../../src/store/cover-store.ts';
 import { verifyDataDir } from '../../../src/store/data-dir/verify.ts';
 import type { CoverIndexEvent } from '../../../src/store/graph/graph-client.ts';
 import { encodeLogEntry } from '../../../src/store/record-codec.ts';
-import { damageInPlace } from '../damage-in-place.ts';
+import { damageInPlace, damageOwner } from '../damage-in-place.ts';
 import {
   closedFolder,
   commitTo,
@@ -44,10 +43,7 @@ test('a damaged log entry is a warning, since the next start mends it by itself'
 
 test('content that does not say whose it is any more is a problem of its cover, and the rest is checked as well', async (t) => {
   const { root, store } = await closedFolder(t, COVERS);
-  const owner = Buffer.from('cover-3');
-  const checksum = Buffer.alloc(4);
-  checksum.writeUInt32LE(crc32(owner, 4));
-  damageInPlace(store, Buffer.concat([owner, checksum]));
+  damageOwner(store, 'cover-3', 4);
   const { problems, selfRecall } = await verifyDataDir(root);
   assert.equal(problems.length, 1);
   assert.match(problems[0] ?? '', /"cover-3": A record of labels/);

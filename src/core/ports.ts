@@ -27,6 +27,8 @@ export interface QueryEncoder {
   readonly model: ModelRef;
   /** Rejects with `overloaded` when its queue is full and `cancelled`/`deadline_exceeded` when the signal fires first. */
   encode(text: string, signal: AbortSignal): Promise<EncodedQuery>;
+  /** Milliseconds that the texts which were asked for are expected to take from now on; 0 when there are none. */
+  aheadMs(): number;
 }
 
 export interface DecodedImage {
@@ -49,6 +51,8 @@ export interface CrossEncoder {
   readonly model: ModelRef;
   /** Names of the signals that `score` adds to a cover's own. */
   readonly signals: readonly string[];
+  /** Whether it computes on the cores that queries' texts need, which go first. */
+  readonly sharesCores: boolean;
   prepare(text: string): PreparedQuery;
   /**
    * How many of `pairs` pairs the next call should hold, so that it is answered within `remainingMs`, queueing included;

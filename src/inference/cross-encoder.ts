@@ -14,6 +14,7 @@ export interface CrossEncoderDeps {
   readonly manifest: BundleManifest;
   readonly tokenizer: Tokenizer;
   readonly part: Pick<ModelPart, 'call'>;
+  readonly sharesCores: boolean;
   /** Callers that may wait. */
   readonly maxQueued: number;
   /** Pairs of one run of the graph, of one or several queries. */
@@ -105,6 +106,7 @@ export function createCrossEncoder(deps: CrossEncoderDeps): LocalCrossEncoder {
   return {
     model: deps.model,
     signals,
+    sharesCores: deps.sharesCores,
     prepare,
     fittingPairs(pairs, remainingMs) {
       const most = Math.min(pairs, runPairs());

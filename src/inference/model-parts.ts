@@ -42,6 +42,12 @@ export function partSetup(name: PartName, threads: PartOptions['threads']) {
   return { niceness, threads: threads[name] || defaultThreads(os.availableParallelism()) };
 }
 
+/** Whether the named parts, all at work, have more threads than the machine has cores. */
+export function partsShareCores(names: readonly PartName[], { threads, device }: PartOptions): boolean {
+  const wanted = names.reduce((sum, name) => sum + partSetup(name, threads).threads, 0);
+  return device === 'cpu' && wanted > os.availableParallelism();
+}
+
 /** Starts the named parts side by side; when one cannot be started the others are closed again. */
 export async function startParts<N extends PartName>(
   bundle: Bundle,

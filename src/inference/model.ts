@@ -3,7 +3,7 @@ import { type Bundle, openBundle } from './bundle.ts';
 import type { ImageTower } from './cover-encoder.ts';
 import { createCrossEncoder, type LocalCrossEncoder } from './cross-encoder.ts';
 import type { ModelPart } from './model-part.ts';
-import { closeParts, type PartOptions, startParts } from './model-parts.ts';
+import { closeParts, type PartOptions, partsShareCores, startParts } from './model-parts.ts';
 import { runSelfTest } from './self-test.ts';
 import { createTextEncoder, type TextEncoder } from './text-encoder.ts';
 import { createTokenizer, type Tokenizer } from './tokenizer.ts';
@@ -82,9 +82,10 @@ const loadParts: typeof startParts = async (...parts) => {
 async function testAndAssemble(
   bundle: Bundle,
   parts: Reranker['parts'] & { readonly text?: ModelPart },
-  { limits }: ModelOptions,
+  options: ModelOptions,
 ): Promise<Reranker> {
   await runSelfTest(bundle, parts);
+  const { limits } = options;
   const { manifest, ref } = bundle;
   const tokenizer = openTokenizer(bundle);
   const { createCoverEncoder } = await import('./cover-encoder.ts');
@@ -104,6 +105,7 @@ async function testAndAssemble(
           manifest,
           tokenizer,
           part: parts.rerank,
+          sharesCores: partsShareCores(['text', 'rerank'], options),
           maxQueued: limits.rerank_queue,
           maxBatchPairs: limits.rerank_batch_pairs,
         });

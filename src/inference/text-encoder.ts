@@ -6,6 +6,9 @@ import { type Batcher, createBatcher } from './batcher.ts';
 import type { ModelPart } from './model-part.ts';
 import type { Tokenizer } from './tokenizer.ts';
 
+/** Weight of the newest batch in the running mean of what one takes. */
+const SMOOTHING = 0.2;
+
 export interface TextEncoderDeps {
   readonly model: ModelRef;
   readonly tokenizer: Tokenizer;
@@ -35,6 +38,8 @@ export function createTextEncoder(deps: TextEncoderDeps): TextEncoder {
   const cache = deps.cacheEntries > 0 ? new LRUCache<string, Float32Array>({ max: deps.cacheEntries }) : undefined;
   let cacheHits = 0;
   let cacheMisses = 0;
+  let batchMs = 0;
+  let startedAt: number | undefined;
 
   const queue = createBatcher<readonly number[], Float32Array>({
     name: 'text tower',
@@ -42,17 +47,36 @@ export function createTextEncoder(deps: TextEncoderDeps): TextEncoder {
     fits: (batch, next) =>
       Math.max(next.length, ...batch.map((ids) => ids.length)) * (batch.length + 1) <= deps.maxBatchTokens,
     run: async (batch) => {
-      const inputs = padTexts(batch);
-      const transfer = Object.values(inputs).map((tensor) => tensor.data.buffer as ArrayBuffer);
-      const { embedding } = await deps.part.call('run', { graph: 'text', inputs, outputs: ['embedding'] }, transfer);
-      return splitEmbeddings(embedding, batch.length, deps.embeddingDim);
+      startedAt = performance.now();
+      try {
+        const embeddings = await embed(batch);
+        const elapsedMs = performance.now() - startedAt;
+        batchMs = batchMs === 0 ? elapsedMs : batchMs + SMOOTHING * (elapsedMs - batchMs);
+        return embeddings;
+      } finally {
+        startedAt = undefined;
+      }
     },
   });
 
+  async function embed(batch: readonly (readonly number[])[]): Promise<Float32Array[]> {
+    const inputs = padTexts(batch);
+    const transfer = Object.values(inputs).map((tensor) => tensor.data.buffer as ArrayBuffer);
+    const { embedding } = await deps.part.call('run', { graph: 'text', inputs, outputs: ['embedding'] }, transfer);
+    return splitEmbeddings(embedding, batch.length, deps.embeddingDim);
+  }
+
+  /** What is left of the batch that runs, and the next one where texts wait for it. */
+  function aheadMs(): number {
+    if (startedAt === undefined) return 0;
+    const left = Math.max(0, batchMs - (performance.now() - startedAt));
+    return queue.queued === 0 ? left : left + batchMs;
+  }
+
   async function encode(text: string, signal: AbortSignal): Promise<EncodedQuery> {
-    const startedAt = performance.now();
+    const askedAt = performance.now();
     const { ids, truncated } = deps.tokenizer.tokenize(text);
-    const tokenizeMs = performance.now() - startedAt;
+    const tokenizeMs = performance.now() - askedAt;
     const key = ids.join(' ');
     const known = cache?.get(key);
     if (known !== undefined) {
@@ -68,6 +92,7 @@ export function createTextEncoder(deps: TextEncoderDeps): TextEncoder {
   return {
     model: deps.model,
     encode,
+    aheadMs,
     encodeIds: async (ids, signal) => (await queue.submit(ids, signal)).result,
     queue,
     get cacheHits() {

@@ -12,6 +12,8 @@ export interface RerankJob {
   /** Share of them that the load leaves room for, 0 to 1. Default: 1. */
   readonly share?: number;
   readonly deadline: Deadline;
+  /** Milliseconds that the texts of other queries will take, which go before pairs. Default: none. */
+  readonly textsAheadMs?: (() => number) | undefined;
   readonly trace?: TraceContext | undefined;
 }
 
@@ -44,7 +46,7 @@ export async function rerank(job: RerankJob, crossEncoder: CrossEncoder, index: 
 }
 
 async function scoreInOrder(job: RerankJob, crossEncoder: CrossEncoder, index: CoverIndex): Promise<Reranked> {
-  const { ids: wanted, share = 1, deadline, trace } = job;
+  const { ids: wanted, share = 1, deadline, textsAheadMs = () => 0, trace } = job;
   const ids = wanted.slice(0, Math.ceil(wanted.length * share));
   const query = crossEncoder.prepare(job.query);
   const signals = new Map<string, Signals>();
@@ -54,7 +56,7 @@ async function scoreInOrder(job: RerankJob, crossEncoder: CrossEncoder, index: C
 
   function scoreNext(): Promise<readonly Scored[]> | undefined {
     const remainingMs = deadline.remainingMs();
-    const size = remainingMs > 0 ? crossEncoder.fittingPairs(ids.length - next, remainingMs) : 0;
+    const size = remainingMs > 0 ? crossEncoder.fittingPairs(ids.length - next, remainingMs - textsAheadMs()) : 0;
     if (size === 0) return undefined;
     const scored = untilAborted(score(ids.slice(next, next + size), remainingMs), signal);
     next += size;

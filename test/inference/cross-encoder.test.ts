@@ -46,6 +46,7 @@ function gated(t: TestContext, maxBatchPairs: number, now: () => number = () => 
     tokenizer: openTokenizer(bundle),
     maxQueued: 10,
     maxBatchPairs,
+    sharesCores: false,
     now,
     // However slow the machine is, pairs alone decide what goes into a run.
     runTargetMs: Number.POSITIVE_INFINITY,

@@ -57,6 +57,22 @@ test('a batch of texts gives what each gives alone', async () => {
   }
 });
 
+test('texts that are being embedded are said to take a while yet, and known ones nothing', async () => {
+  const { textEncoder } = model;
+  await textEncoder.encode('what a batch takes is learned', never);
+  assert.equal(textEncoder.aheadMs(), 0);
+  const running = textEncoder.encode('something that runs', never);
+  const alone = textEncoder.aheadMs();
+  const waiting = textEncoder.encode('something that waits', never);
+  assert.ok(alone > 0);
+  assert.ok(textEncoder.aheadMs() > alone);
+  await Promise.all([running, waiting]);
+  assert.equal(textEncoder.aheadMs(), 0);
+  const known = textEncoder.encode('something that runs', never);
+  assert.equal(textEncoder.aheadMs(), 0);
+  await known;
+});
+
 test('a repeated query is answered from memory', async () => {
   const before = model.textEncoder.cacheHits;
   const first = await model.textEncoder.encode('once and again', never);

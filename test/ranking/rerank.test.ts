@@ -46,6 +46,7 @@ function crossEncoder({ deadline, expectedPairMs, realPairMs = expectedPairMs, f
   const encoder: CrossEncoder = {
     model: { name: 'test', hash: '' },
     signals: ['itm'],
+    sharesCores: false,
     prepare: () => ({ tokenIds: [] }),
     fittingPairs: (pairs, remainingMs) => Math.min(pairs, 8, Math.floor(remainingMs / expectedPairMs) - pairsAhead),
     async score(_query, images) {
@@ -83,6 +84,14 @@ test('every cover is scored in chunks of the size that the cross-encoder finds f
     [...signals].map(([id, { itm }]) => [id, itm]),
     ids.map((id) => [id, Number(id)]),
   );
+});
+
+test('the time that texts of others take is not there for pairs', async () => {
+  const deadline = manualDeadline(20);
+  const { encoder, chunks } = crossEncoder({ deadline, expectedPairMs: 1 });
+  const reranked = await rerank({ query: 'q', ids, deadline, textsAheadMs: () => 7 }, encoder, indexWithout());
+  assert.deepEqual(chunks, [5]);
+  assert.deepEqual(reranked.degraded, { stage: 'rerank', reason: 'deadline_exceeded', reranked: 5, wanted: 20 });
 });
 
 test('it stops before a chunk that the deadline cannot hold, and says how far it came', async () => {

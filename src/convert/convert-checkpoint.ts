@@ -192,7 +192,10 @@ function describeTokens(tokens: TokenShape): NonNullable<BundleManifest['tokens'
 /** What a cover's tokens take, and what they would without pooling. */
 function tokenStorage(tokens: TokenShape | null): ConversionReport['tokenBytes'] {
   if (tokens === null) return null;
-  return { stored: storedBytes(tokens), unpooled: storedBytes({ ...tokens, count: tokenCount(tokens.grid, 1) }) };
+  return {
+    stored: storedBytes(tokens),
+    unpooled: storedBytes({ ...tokens, count: tokens.towers * tokenCount(tokens.grid, 1) }),
+  };
 }
 
 function describeGraphs({ families }: BundlePlan): BundleManifest['graphs'] {

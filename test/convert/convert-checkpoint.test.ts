@@ -14,15 +14,16 @@ import {
   type Golden,
   goldenPicture,
   goldenPixels,
-  goldenTensors,
   graph,
   largestDifference,
   readGolden,
   readMatching,
   temporaryFolder,
+  withMatchingHead,
   writeCheckpoint,
   writeGoldenCheckpoint,
 } from './golden-model.ts';
+import { floatTensor } from './torch-file.ts';
 
 const VOCABULARY = join(packageRoot, 'models/vocab/bert-base-chinese.txt');
 
@@ -57,6 +58,12 @@ function textInputs(rows: readonly (readonly number[])[]): TensorMap {
 
 function withoutRenamed(golden: Golden): { texts: string[]; indices: number[] } {
   const indices = golden.texts.flatMap((text, index) => (text === RENAMED ? [] : [index]));
+  return { indices, texts: indices.map((index) => golden.texts[index] ?? '') };
+}
+
+/** Those that our training reads as the service does: it knows no special tokens in a text. */
+function usualTexts(golden: Golden): { texts: string[]; indices: number[] } {
+  const indices = withoutRenamed(golden).indices.filter((index) => !golden.texts[index]?.includes('[CLS]'));
   return { indices, texts: indices.map((index) => golden.texts[index] ?? '') };
 }
 
@@ -117,15 +124,10 @@ test('fp32 pictures, presence and semantic agree with the reference code', async
 
 test('a matching head reads the states of the text tower, as the code that trains it does', async (t) => {
   const folder = await temporaryFolder(t);
-  const tensors = await goldenTensors(folder);
-  for (const [name, tensor] of [...tensors]) {
-    const matching = name.replace('ocr_content_decoder', 'itm_decoder').replace('ocr_content', 'itm');
-    if (/^(ocr_content|ln_ocr_content|proj_ocr_content)/.test(name)) tensors.set(matching, tensor);
-  }
+  const tensors = await withMatchingHead(folder);
   const [golden, trained] = [await readGolden(), await readMatching()];
-  const usual = golden.texts.flatMap((text, index) => (text === RENAMED || text.includes('[CLS]') ? [] : [index]));
-  const texts = usual.map((index) => golden.texts[index] ?? '');
-  const wanted = trained.flatMap((row) => usual.map((index) => row[index] ?? 0));
+  const { texts, indices } = usualTexts(golden);
+  const wanted = trained.flatMap((row) => indices.map((index) => row[index] ?? 0));
   const checkpoint = await writeCheckpoint(folder, tensors);
   // A text tower of fewer positions than the reranker's texts have rows of the one table that is longer.
   for (const contextLength of [52, 12]) {
@@ -148,6 +150,47 @@ test('a matching head reads the states of the text tower, as the code that train
     assert.ok(largestDifference(floats(scores['itm']), wanted) < 2e-5);
     assert.ok(scores['ocr_semantic'] !== undefined);
   }
+});
+
+test('a matching head with an image tower of its own looks at that and adds its cosine', async (t) => {
+  const folder = await temporaryFolder(t);
+  const tensors = await withMatchingHead(folder);
+  const scale = 0.5;
+  for (const [name, tensor] of [...tensors]) {
+    if (!name.startsWith('visual.')) continue;
+    tensors.set(`itm_${name}`, tensor);
+    // What the other tower sees is of no account to the matching head.
+    if (name === 'visual.class_embedding')
+      tensors.set(name, floatTensor(tensor.shape, new Float32Array(tensor.elements)));
+  }
+  tensors.set('itm_scale', floatTensor([], [scale]));
+  const [golden, trained] = [await readGolden(), await readMatching()];
+  const { texts, indices } = usualTexts(golden);
+  const out = join(folder, 'bundle');
+  const report = await convert(await writeCheckpoint(folder, tensors), out);
+  assert.deepEqual(report.unknown, []);
+  assert.equal(report.manifest.tokens?.count, 2 * 17);
+
+  const image = await (await graph(t, out, 'image')).run({ pixel_values: await goldenPixels() });
+  const pairs = golden.images.flatMap((_, picture) => texts.map((_text, text) => ({ picture, text })));
+  const scores = await (await graph(t, out, 'rerank_float')).run({
+    input_ids: padded(tokenIds(texts, 20), 20),
+    pair_text: ids64(pairs.map(({ text }) => text)),
+    tokens: pick(
+      image['tokens'],
+      pairs.map(({ picture }) => picture),
+    ),
+  });
+  const wanted = pairs.map(({ picture, text }) => {
+    const index = indices[text] ?? 0;
+    const probability = trained[picture]?.[index] ?? 0;
+    const near = cosine(
+      Float32Array.from(golden.image_embedding[picture] ?? []),
+      golden.text_embedding_context52[index] ?? [],
+    );
+    return 1 / (1 + ((1 - probability) / probability) * Math.exp(-Math.exp(scale) * near));
+  });
+  assert.ok(largestDifference(floats(scores['itm']), wanted) < 5e-5);
 });
 
 test('int8 embeddings point where the fp32 ones do', async (t) => {

@@ -70,6 +70,16 @@ export async function goldenTensors(folder: string): Promise<Map<string, StoredT
   return readTensors(await writeGoldenCheckpoint(folder));
 }
 
+/** The golden model's tensors, with its semantic head as a matching one as well; see `readMatching`. */
+export async function withMatchingHead(folder: string): Promise<Map<string, StoredTensor>> {
+  const tensors = await goldenTensors(folder);
+  for (const [name, tensor] of [...tensors]) {
+    const matching = name.replace('ocr_content_decoder', 'itm_decoder').replace('ocr_content', 'itm');
+    if (/^(ocr_content|ln_ocr_content|proj_ocr_content)/.test(name)) tensors.set(matching, tensor);
+  }
+  return tensors;
+}
+
 /** The image tower of a model of the RN50 family, and its embeddings of the same pictures. */
 export async function goldenResnet(
   folder: string,

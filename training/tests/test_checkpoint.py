@@ -5,6 +5,7 @@ import io
 import json
 import subprocess
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -135,7 +136,12 @@ def coverrank(*arguments: object) -> str:
     return result.stdout
 
 
-def test_the_service_embeds_and_scores_as_the_trained_model_does(model: Uniclip, tokenizer: Tokenizer, vocabulary: Path, tmp_path: Path):
+@pytest.mark.parametrize("own_layers", [0, 1])
+def test_the_service_embeds_and_scores_as_the_trained_model_does(
+    own_layers: int, model: Uniclip, tokenizer: Tokenizer, vocabulary: Path, tmp_path: Path
+):
+    """Also where the matching head has an image tower of its own, with other layers than the other one."""
+    model = Uniclip(replace(model.sizes, matching_vision_layers=own_layers))
     save_model(model, tmp_path / "m.pt", step=1)
     trained = load_model(tmp_path / "m.pt").eval()
     bundle, picture = tmp_path / "bundle", tmp_path / "p.png"
@@ -146,14 +152,15 @@ def test_the_service_embeds_and_scores_as_the_trained_model_does(model: Uniclip,
     text = CHARACTERS[:3]
     (tmp_path / "t.txt").write_text(text + "\n", encoding="utf-8")
     with torch.no_grad():
-        image, tokens = trained.image((torch.from_numpy(pixels)[None].permute(0, 3, 1, 2).float() / 255 - MEAN) / STD)
+        seen = (torch.from_numpy(pixels)[None].permute(0, 3, 1, 2).float() / 255 - MEAN) / STD
+        image, tokens = trained.image(seen)
         ids = torch.tensor([tokenizer.encode(text, 6)])
         pair = torch.tensor([[tokenizer.encode(text, 5)]])
         expected = {
             "image": normalize(image, dim=-1)[0],
             "text": normalize(trained.text(ids), dim=-1)[0],
             "ocr_semantic": trained.semantic(tokens, pair).softmax(-1)[0, 0, 1].item(),
-            "itm": trained.match(tokens, trained.bert(pair[0])[None]).softmax(-1)[0, 0, 1].item(),
+            "itm": trained.match(trained.second_look(seen)[1], trained.bert(pair[0])[None]).softmax(-1)[0, 0, 1].item(),
         }
     for kind, source in (("image", picture), ("text", tmp_path / "t.txt")):
         embedded = json.loads(coverrank("--json", "encode", kind, source, "--model", bundle).splitlines()[0])

@@ -22,8 +22,10 @@ from coverrank_training.data.synthetic import SyntheticData, character_map, regi
 from coverrank_training.evaluate.fusion import Candidates, find_candidates, fit_weights, gain
 from coverrank_training.evaluate.gates import make_exam, mean_figure, sit_exam
 from coverrank_training.losses.teaching import Teacher
+from coverrank_training.models.uniclip import Uniclip
 from coverrank_training.train.objective import Objective
 from coverrank_training.train.recipe import Recipe
+from coverrank_training.train.second_look import SecondLook
 
 CONCEPTS = 6
 
@@ -215,6 +217,29 @@ def test_matching_is_learned_with_and_without_grades(composer: Composer, tokeniz
     terms["matching"].backward()
     for part in (model.proj_itm, model.itm_decoder.resblocks[0].cross_attn.in_proj_weight, model.visual.conv1.weight):
         assert part.grad.abs().sum() > 0
+
+
+def test_a_second_look_is_learned_by_its_own_tower_alone(composer: Composer, tokenizer, model):
+    data = SyntheticData(composer, tokenizer, side=32, patch=16, length=6, pair_length=6, pairs=1, batch=6, seed=2)
+    recipe = Recipe(losses={"concept": 1.0, "objects": 1.0, "matching": 1.0}, steps=1, batch=6, matched=3, kept_patches=3)
+    model = Uniclip(replace(model.sizes, matching_vision_layers=2))
+    model.requires_grad_(False)
+    for name, parameter in model.named_parameters():
+        parameter.requires_grad_("itm" in name)
+    objective = SecondLook(model, Teacher(64, 32, CONCEPTS, len(composer.alphabet), 1), recipe, data.query_bank())
+    optimizer = torch.optim.Adam([p for p in objective.parameters() if p.requires_grad], lr=5e-3)
+    before = {name: value.clone() for name, value in model.state_dict().items()}
+    losses = []
+    for step in range(25):
+        terms = objective(data.at(0), torch.Generator().manual_seed(step), look_at_all=step % 2 == 0)
+        assert set(terms) == set(recipe.losses)
+        optimizer.zero_grad()
+        sum(terms.values()).backward()
+        optimizer.step()
+        losses.append(terms["concept"].item())
+    assert sum(losses[-4:]) < 0.8 * sum(losses[:4])
+    moved = {name for name, value in model.state_dict().items() if not torch.equal(value, before[name])}
+    assert {name.split(".")[0] for name in moved} == {"itm_visual", "itm_scale", "itm_decoder", "ln_itm", "proj_itm"}
 
 
 def test_reranking_gains_what_its_signals_know():

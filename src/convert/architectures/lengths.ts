@@ -33,7 +33,7 @@ export function chooseImageSize(vision: VisionSizes, given: number | undefined):
 }
 
 /**
- * The class token and one per patch, or per so many of them; a ResNet has no tokens that a head could read. Throws
+ * Of every tower the class token and one per patch, or per so many of them; a ResNet has no tokens that a head could read. Throws
  * `invalid_config` when more patches are to be pooled than there are, and for bits that a token does not fill bytes with.
  */
 export function tokenShape(
@@ -41,10 +41,11 @@ export function tokenShape(
   imageSize: number,
   { tokenBits, poolTokens: pool = 1 }: Pick<PlanOptions, 'tokenBits' | 'poolTokens'>,
   usualBits: TokenBits,
+  towers = 1,
 ): TokenShape {
   const fits = (bits: TokenBits): boolean => Number.isInteger((vision.width * (bits - 8)) / 8);
   const bits = tokenBits ?? (fits(usualBits) ? usualBits : 16);
-  if (vision.kind !== 'vit') return { count: 0, grid: 0, pool: 1, width: vision.width, bits };
+  if (vision.kind !== 'vit') return { count: 0, towers, grid: 0, pool: 1, width: vision.width, bits };
   if (!fits(bits)) {
     throw failure(
       'invalid_config',
@@ -55,5 +56,5 @@ export function tokenShape(
   if (pool > grid) {
     throw failure('invalid_config', `--pool-tokens ${pool} is out of range: a picture has ${grid} x ${grid} patches.`);
   }
-  return { count: tokenCount(grid, pool), grid, pool, width: vision.width, bits };
+  return { count: towers * tokenCount(grid, pool), towers, grid, pool, width: vision.width, bits };
 }

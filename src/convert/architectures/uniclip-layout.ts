@@ -1,5 +1,6 @@
 import { OPENAI_BLOCK } from '../towers/encoder-blocks.ts';
-import { OPENAI_VIT } from '../towers/vit.ts';
+import { MATCHING_TOWER } from '../towers/uniclip-image.ts';
+import { openaiVit } from '../towers/vit.ts';
 import {
   addBert,
   addBlock,
@@ -24,7 +25,7 @@ export const UNICLIP_OF_NO_USE = [
 /** The tensors that a model of these sizes has. */
 export function uniclipTensors(sizes: UniclipSizes): Expected {
   const expected: Expected = new Map();
-  if (sizes.vision.kind === 'vit') addImageTower(expected, sizes.vision, sizes.embeddingDim);
+  if (sizes.vision.kind === 'vit') addImageTower(expected, 'visual', sizes.vision, sizes.embeddingDim);
   else addResnet(expected, sizes.vision, sizes.embeddingDim);
   addBert(expected, 'bert', sizes.text);
   expected.set('text_projection', [sizes.text.width, sizes.embeddingDim]);
@@ -32,10 +33,10 @@ export function uniclipTensors(sizes: UniclipSizes): Expected {
   return expected;
 }
 
-function addImageTower(expected: Expected, vision: VitSizes, embeddingDim: number): void {
-  addVit(expected, OPENAI_VIT, vision);
-  expected.set('visual.proj', [vision.width, embeddingDim]);
-  addNorm(expected, 'visual.ln_post', vision.width);
+function addImageTower(expected: Expected, prefix: string, vision: VitSizes, embeddingDim: number): void {
+  addVit(expected, openaiVit(prefix), vision);
+  expected.set(`${prefix}.proj`, [vision.width, embeddingDim]);
+  addNorm(expected, `${prefix}.ln_post`, vision.width);
 }
 
 function addResnet(expected: Expected, { width, blocks, grid }: ResnetSizes, embeddingDim: number): void {
@@ -71,7 +72,7 @@ function addConvolution(expected: Expected, conv: string, norm: string, shape: r
   }
 }
 
-function addHeads(expected: Expected, { vision, presence, semantic, matching }: UniclipSizes): void {
+function addHeads(expected: Expected, { vision, presence, semantic, matching, embeddingDim }: UniclipSizes): void {
   if (vision.kind !== 'vit') return;
   const { width } = vision;
   if (presence !== null) {
@@ -87,6 +88,10 @@ function addHeads(expected: Expected, { vision, presence, semantic, matching }: 
     addDecoder(expected, 'ocr_semantic', width, semantic);
   }
   if (matching !== null) addDecoder(expected, 'itm', width, matching);
+  if (matching?.vision) {
+    addImageTower(expected, MATCHING_TOWER, matching.vision, embeddingDim);
+    expected.set('itm_scale', []);
+  }
 }
 
 function addDecoder(expected: Expected, name: string, width: number, { layers, mlpWidth }: HeadSizes): void {

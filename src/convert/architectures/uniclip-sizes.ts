@@ -1,8 +1,10 @@
 import { failure } from '../../core/errors.ts';
+import { MATCHING_TOWER } from '../towers/uniclip-image.ts';
+import { openaiVit } from '../towers/vit.ts';
 import type { CanonicalWeights } from './canonical-names.ts';
 import { countLayers, hasAny, mlpWidth, shapeOf } from './size-readers.ts';
 import { readTextSizes, type TextSizes } from './text-sizes.ts';
-import { type HeadCounts, readVisionSizes, type VisionSizes } from './vision-sizes.ts';
+import { type HeadCounts, readVisionSizes, readVitSizes, type VisionSizes, type VitSizes } from './vision-sizes.ts';
 
 /** What the weights of an image tower and BERT with OCR heads leave open in the family's layout. */
 export interface UniclipSizes {
@@ -12,12 +14,17 @@ export interface UniclipSizes {
   readonly presence: HeadSizes | null;
   readonly semantic: (HeadSizes & { readonly vocabulary: number; readonly positions: number }) | null;
   /** A head over the text tower's states, which our own training adds; no published file has one. */
-  readonly matching: HeadSizes | null;
+  readonly matching: MatchingSizes | null;
 }
 
 export interface HeadSizes {
   readonly layers: number;
   readonly mlpWidth: number;
+}
+
+export interface MatchingSizes extends HeadSizes {
+  /** An image tower that it has for itself, with the patches of the other one; null where it reads that one's tokens. */
+  readonly vision: VitSizes | null;
 }
 
 /** Tensors that every model of the family has and that tell it from others. */
@@ -29,14 +36,13 @@ export function readUniclipSizes(weights: CanonicalWeights, heads: HeadCounts): 
   const text = readTextSizes(weights, 'bert', heads.text);
   const [, embeddingDim = 0] = shapeOf(weights, 'text_projection', 2);
   // The heads read the tokens of a ViT; a ResNet has none.
-  const hasTokens = vision.kind === 'vit';
   return {
     embeddingDim,
     vision,
     text,
-    presence: hasTokens ? readPresence(weights) : null,
-    semantic: hasTokens ? readSemantic(weights, vision.width, text.width) : null,
-    matching: hasTokens ? readMatching(weights, vision.width, text.width) : null,
+    presence: vision.kind === 'vit' ? readPresence(weights) : null,
+    semantic: vision.kind === 'vit' ? readSemantic(weights, vision.width, text.width) : null,
+    matching: vision.kind === 'vit' ? readMatching(weights, vision, text.width) : null,
   };
 }
 
@@ -56,11 +62,24 @@ function readSemantic(weights: CanonicalWeights, visionWidth: number, textWidth:
   };
 }
 
-function readMatching(weights: CanonicalWeights, visionWidth: number, textWidth: number): UniclipSizes['matching'] {
+function readMatching(weights: CanonicalWeights, vision: VitSizes, textWidth: number): MatchingSizes | null {
   // Names that are nobody's standard: what has some of them only is another thing, and left out as such.
   if (!['itm_decoder.resblocks.', 'ln_itm.', 'proj_itm'].every((part) => hasAny(weights, [part]))) return null;
-  demandOneWidth('matching', visionWidth, textWidth);
-  return readHead(weights, 'itm');
+  demandOneWidth('matching', vision.width, textWidth);
+  return { ...readHead(weights, 'itm'), vision: readMatchingTower(weights, vision) };
+}
+
+function readMatchingTower(weights: CanonicalWeights, other: VitSizes): VitSizes | null {
+  if (!hasAny(weights, [`${MATCHING_TOWER}.`])) return null;
+  const vision = readVitSizes(weights, openaiVit(MATCHING_TOWER), other.heads);
+  for (const size of ['width', 'patch', 'grid'] as const) {
+    if (vision[size] === other[size]) continue;
+    throw failure(
+      'invalid_checkpoint',
+      `Both image towers need one ${size}; it is ${other[size]} in visual and ${vision[size]} in ${MATCHING_TOWER}.`,
+    );
+  }
+  return vision;
 }
 
 function readHead(weights: CanonicalWeights, name: string): HeadSizes {

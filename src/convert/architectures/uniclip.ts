@@ -124,7 +124,11 @@ function rerankOptions(
     matching:
       matching === null
         ? null
-        : { layers: matching.layers, text: { layers: text.layers, heads: text.heads, contextLength: positions } },
+        : {
+            layers: matching.layers,
+            text: { layers: text.layers, heads: text.heads, contextLength: positions },
+            hasTower: matching.vision !== null,
+          },
   };
 }
 
@@ -142,6 +146,7 @@ function addImageTower(tower: Tower, sizes: UniclipSizes, lengths: Lengths): voi
     tokens: lengths.tokens,
     presenceLayers: presence?.layers ?? null,
     needsTokens: presence !== null || semantic !== null || matching !== null,
+    matchingLayers: matching?.vision?.layers ?? null,
   });
 }
 
@@ -152,7 +157,7 @@ function chooseLengths({ vision, text, semantic, matching }: UniclipSizes, optio
     text: chooseLength('--context-length', options.contextLength, DEFAULT_CONTEXT_LENGTH, text.positions),
     rerank: chooseLength('--ocr-context-length', options.ocrContextLength, DEFAULT_RERANK_CONTEXT_LENGTH, positions),
     imageSize,
-    tokens: tokenShape(vision, imageSize, options, DEFAULT_TOKEN_BITS),
+    tokens: tokenShape(vision, imageSize, options, DEFAULT_TOKEN_BITS, matching?.vision ? 2 : 1),
   };
 }
 
@@ -175,5 +180,6 @@ function reportedSizes(
     presence_layers: presence?.layers ?? 0,
     semantic_layers: semantic?.layers ?? 0,
     ...(matching === null ? {} : { matching_layers: matching.layers }),
+    ...(matching?.vision ? { matching_vision_layers: matching.vision.layers } : {}),
   };
 }

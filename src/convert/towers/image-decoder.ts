@@ -35,6 +35,8 @@ export interface DecoderInputs {
   readonly memory: Value;
   /** Rows of a value [T, ...] repeated for the pairs of each text. */
   readonly perPair: (value: Value) => Value;
+  /** What is added to the logits, [P, 1, 2]. */
+  readonly plus?: Value | undefined;
 }
 
 /**
@@ -59,7 +61,7 @@ export function judgePairs(tower: Tower, inputs: DecoderInputs, names: DecoderNa
   }
   const last = layerNorm(tower, t, names.norm, CLIP_EPSILON);
   const logits = graph.addExact('MatMul', [last, graph.weight(weights.get(names.projection))]);
-  return probabilityOfSecondClass(tower, logits);
+  return probabilityOfSecondClass(tower, inputs.plus === undefined ? logits : graph.add('Add', [logits, inputs.plus]));
 }
 
 interface NormedSum {

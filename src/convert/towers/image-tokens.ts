@@ -11,8 +11,10 @@ export const TOKEN_BITS = [8, 10, 12, 16] as const;
 export type TokenBits = (typeof TOKEN_BITS)[number];
 
 export interface TokenShape {
-  /** Image tokens that are stored of a cover: the class token's and those of the patches. */
+  /** Image tokens that are stored of a cover: of every tower the class token's and those of the patches. */
   readonly count: number;
+  /** Image towers whose tokens lie behind each other. */
+  readonly towers: number;
   /** Patches along one side of the picture. */
   readonly grid: number;
   /** Patches along one side that are averaged into one token; 1 keeps them as they are. */
@@ -43,10 +45,14 @@ export function tokenCount(grid: number, pool: number): number {
   return 1 + Math.ceil(grid / pool) ** 2;
 }
 
-/** The image graph's outputs `tokens` [B, N, W], `tokens_int8` [B, N, stored width] and `token_scale` [B, N]. */
-export function outputTokens(graph: GraphBuilder, allTokens: Value, shape: TokenShape): void {
+/**
+ * The image graph's outputs `tokens` [B, N, W], `tokens_int8` [B, N, stored width] and `token_scale` [B, N], from what each
+ * tower made of the picture.
+ */
+export function outputTokens(graph: GraphBuilder, ofTowers: readonly Value[], shape: TokenShape): void {
   const { count, width, bits, pool } = shape;
-  const tokens = pool === 1 ? allTokens : pooled(graph, allTokens, shape);
+  const [first = '', ...others] = pool === 1 ? ofTowers : ofTowers.map((tokens) => pooled(graph, tokens, shape));
+  const tokens = others.length === 0 ? first : graph.add('Concat', [first, ...others], { axis: 1 });
   const largest = graph.add('ReduceMax', [graph.add('Abs', [tokens]), graph.int64s([-1])], { keepdims: 1 });
   // A row of zeros needs a scale that can be divided by.
   const guarded = graph.add('Max', [largest, graph.floats('least_token_magnitude', [], [1e-12])]);
@@ -111,6 +117,13 @@ export function tokensInput(graph: GraphBuilder, shape: TokenShape, form: 'store
   const floats = graph.add('Cast', [values], { to: DATA_TYPE.float32 });
   const whole = bits === 8 ? floats : withRemainder(graph, floats, shape);
   return graph.add('Mul', [whole, graph.add('Unsqueeze', [scale, graph.int64s([-1])])]);
+}
+
+/** The tokens of each tower, from [P, N, W]. */
+export function tokensByTower(graph: GraphBuilder, tokens: Value, { count, towers }: TokenShape): Value[] {
+  if (towers === 1) return [tokens];
+  const sizes = graph.int64s(new Array<number>(towers).fill(count / towers));
+  return graph.addMany('Split', [tokens, sizes], new Array<boolean>(towers).fill(true), { axis: 1 });
 }
 
 function withRemainder(graph: GraphBuilder, floats: Value, { width, bits }: TokenShape): Value {

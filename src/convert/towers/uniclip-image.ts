@@ -10,7 +10,7 @@ import {
   probabilityOfSecondClass,
   type Tower,
 } from './layers.ts';
-import { OPENAI_VIT, type VitOptions, vitTokens } from './vit.ts';
+import { OPENAI_VIT, openaiVit, pixelsInput, type VitOptions, vitTokens } from './vit.ts';
 
 export interface UniclipImageOptions extends Omit<VitOptions, 'names' | 'classTokenOnly'> {
   readonly embeddingDim: number;
@@ -19,22 +19,33 @@ export interface UniclipImageOptions extends Omit<VitOptions, 'names' | 'classTo
   readonly tokens: TokenShape;
   /** True when a reranker or the presence head reads the tokens. */
   readonly needsTokens: boolean;
+  /** Layers of an image tower that the matching head has for itself; null where it reads the tokens of the other one. */
+  readonly matchingLayers: number | null;
 }
+
+/** What a checkpoint puts before the tensors of the matching head's own image tower. */
+export const MATCHING_TOWER = 'itm_visual';
 
 /**
  * CLIP's ViT with UniCLIP's presence head. Tokens are the output of the last block, before ln_post; the embedding is
- * ln_post(token 0) @ proj, normalised.
+ * ln_post(token 0) @ proj, normalised. Where the matching head has a tower of its own, that tower's tokens follow.
  */
 export function addImageGraph(tower: Tower, options: UniclipImageOptions): void {
-  const { needsTokens, embeddingDim, presenceLayers, heads } = options;
-  const tokens = vitTokens(tower, { ...options, names: OPENAI_VIT, classTokenOnly: !needsTokens });
+  const { needsTokens, embeddingDim, presenceLayers, matchingLayers, heads } = options;
+  const pixels = pixelsInput(tower.graph, options);
+  const tokens = vitTokens(tower, pixels, { ...options, names: OPENAI_VIT, classTokenOnly: !needsTokens });
   const classToken = needsTokens ? firstRow(tower, tokens) : tokens;
   const normed = layerNorm(tower, classToken, 'visual.ln_post', CLIP_EPSILON);
   outputEmbedding(tower, matmul(tower, normed, tower.weights.get('visual.proj')), embeddingDim);
   if (!needsTokens) return;
 
-  outputTokens(tower.graph, tokens, options.tokens);
+  outputTokens(tower.graph, [tokens, ...matchingTokens(tower, pixels, options, matchingLayers)], options.tokens);
   if (presenceLayers !== null) addPresence(tower, tokens, presenceLayers, heads);
+}
+
+function matchingTokens(tower: Tower, pixels: Value, options: UniclipImageOptions, layers: number | null): Value[] {
+  if (layers === null) return [];
+  return [vitTokens(tower, pixels, { ...options, layers, names: openaiVit(MATCHING_TOWER), classTokenOnly: false })];
 }
 
 /** Encoder blocks over the tokens; token 0 of the last decides whether text is drawn on the picture. */

@@ -3,9 +3,10 @@ import { DATA_TYPE } from '../onnx/onnx-proto.ts';
 import { named } from '../weights.ts';
 import { bertEmbeddings, bertStates } from './bert.ts';
 import { normalisedMemory } from './image-attention.ts';
-import { type DecoderNames, type DecoderShape, judgePairs } from './image-decoder.ts';
-import { type TokenShape, tokensInput } from './image-tokens.ts';
-import type { Tower } from './layers.ts';
+import { type DecoderNames, judgePairs } from './image-decoder.ts';
+import { type TokenShape, tokensByTower, tokensInput } from './image-tokens.ts';
+import { CLIP_EPSILON, firstRow, layerNorm, matmul, type Tower } from './layers.ts';
+import { MATCHING_TOWER } from './uniclip-image.ts';
 
 const SEMANTIC: DecoderNames = {
   blocks: 'ocr_semantic_decoder.resblocks',
@@ -23,7 +24,14 @@ export interface UniclipRerankOptions {
   /** Does the text mean what is written on the cover? */
   readonly semantic: { readonly layers: number } | null;
   /** Does the cover match the text? It reads the text tower's states, so that the tower runs in here. */
-  readonly matching: { readonly layers: number; readonly text: TextTower } | null;
+  readonly matching: MatchingHead | null;
+}
+
+export interface MatchingHead {
+  readonly layers: number;
+  readonly text: TextTower;
+  /** True when it looks at the tokens of an image tower of its own, which lie behind those of the other one. */
+  readonly hasTower: boolean;
 }
 
 export interface TextTower {
@@ -36,27 +44,58 @@ export interface TextTower {
 /**
  * What judges a text with each of its pictures: UniCLIP's OCR semantic head, which UniCLIP's code runs, and an image-text
  * matching head of the same blocks over the text tower, which our own training adds. Both read the text padded with id 0
- * to `contextLength` and attend to the padding, as in training.
+ * to `contextLength` and attend to the padding, as in training. A matching head with an image tower of its own adds that
+ * tower's cosine to what its decoder finds.
  */
 export function addRerankGraph(tower: Tower, options: UniclipRerankOptions): void {
   const { graph } = tower;
   const { width, heads, contextLength, semantic, matching } = options;
   const ids = graph.input('input_ids', 'int64', ['T', contextLength]);
   const pairText = graph.input('pair_text', 'int64', ['P']);
-  const memory = normalisedMemory(tower, tokensInput(graph, options.tokens, options.tokenForm), width);
+  const [tokens = '', own = tokens] = tokensByTower(
+    graph,
+    tokensInput(graph, options.tokens, options.tokenForm),
+    options.tokens,
+  );
+  const memory = normalisedMemory(tower, tokens, width);
   const perPair = (value: Value): Value => graph.add('Gather', [value, pairText], { axis: 0 });
-  const shape = { width, heads, tokenCount: options.tokens.count };
+  const shape = { width, heads, tokenCount: options.tokens.count / options.tokens.towers };
 
-  const judge = (signal: string, names: DecoderNames, text: Value, rows: number, layers: number): void => {
-    const stack: DecoderShape = { ...shape, layers };
-    graph.output(judgePairs(tower, { text, rows, memory, perPair }, names, stack), signal, 'float32', ['P']);
-  };
   if (semantic !== null) {
-    judge('ocr_semantic', SEMANTIC, classTokenAndWords(tower, ids, options), contextLength + 1, semantic.layers);
+    const inputs = { text: classTokenAndWords(tower, ids, options), rows: contextLength + 1, memory, perPair };
+    const judged = judgePairs(tower, inputs, SEMANTIC, { ...shape, layers: semantic.layers });
+    graph.output(judged, 'ocr_semantic', 'float32', ['P']);
   }
   if (matching !== null) {
-    judge('itm', MATCHING, textTowerStates(tower, ids, matching.text), contextLength, matching.layers);
+    const text = textTowerStates(tower, ids, matching.text);
+    const seen = matching.hasTower
+      ? { memory: normalisedMemory(tower, own, width), plus: nearness(tower, perPair(textEmbedding(tower, text)), own) }
+      : { memory };
+    const inputs = { text, rows: contextLength, perPair, ...seen };
+    graph.output(judgePairs(tower, inputs, MATCHING, { ...shape, layers: matching.layers }), 'itm', 'float32', ['P']);
   }
+}
+
+/** [T, L, W] → [T, 1, E], of length 1 */
+function textEmbedding(tower: Tower, states: Value): Value {
+  const projected = matmul(tower, firstRow(tower, states), tower.weights.get('text_projection'));
+  return tower.graph.add('LpNormalization', [projected], { axis: -1, p: 2 });
+}
+
+/** The cosine of texts [P, 1, E] and of what the matching head's tower saw [P, N, W], scaled, for the logit of a match: [P, 1, 2]. */
+function nearness(tower: Tower, texts: Value, tokens: Value): Value {
+  const { graph, weights } = tower;
+  const normed = layerNorm(tower, firstRow(tower, tokens), `${MATCHING_TOWER}.ln_post`, CLIP_EPSILON);
+  const projected = matmul(tower, normed, weights.get(`${MATCHING_TOWER}.proj`));
+  const images = graph.add('LpNormalization', [projected], { axis: -1, p: 2 });
+  const cosine = graph.add('ReduceSum', [graph.add('Mul', [texts, images]), graph.int64s([-1])], { keepdims: 1 });
+  const scale = weights.get('itm_scale');
+  const byClass = {
+    name: 'itm_scale_by_class',
+    shape: [2],
+    read: async () => Float32Array.of(0, Math.exp((await scale.read())[0] as number)),
+  };
+  return graph.add('Mul', [cosine, graph.weight(byClass)]);
 }
 
 /** The class token before the text's embeddings: [T, L] → [T, 1 + L, W]. */

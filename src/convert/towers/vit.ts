@@ -1,4 +1,4 @@
-import type { Value } from '../onnx/graph.ts';
+import type { GraphBuilder, Value } from '../onnx/graph.ts';
 import { resizedPositions } from '../position-table.ts';
 import { named } from '../weights.ts';
 import { type BlockNames, encoderBlocks, OPENAI_BLOCK } from './encoder-blocks.ts';
@@ -16,14 +16,18 @@ export interface VitNames {
 }
 
 /** As in OpenAI's CLIP. */
-export const OPENAI_VIT: VitNames = {
-  patchEmbedding: 'visual.conv1.weight',
-  classEmbedding: 'visual.class_embedding',
-  positions: 'visual.positional_embedding',
-  firstNorm: 'visual.ln_pre',
-  blocks: 'visual.transformer.resblocks',
-  block: OPENAI_BLOCK,
-};
+export const OPENAI_VIT = openaiVit('visual');
+
+export function openaiVit(prefix: string): VitNames {
+  return {
+    patchEmbedding: `${prefix}.conv1.weight`,
+    classEmbedding: `${prefix}.class_embedding`,
+    positions: `${prefix}.positional_embedding`,
+    firstNorm: `${prefix}.ln_pre`,
+    blocks: `${prefix}.transformer.resblocks`,
+    block: OPENAI_BLOCK,
+  };
+}
 
 export interface VitOptions {
   readonly names: VitNames;
@@ -39,10 +43,14 @@ export interface VitOptions {
   readonly classTokenOnly: boolean;
 }
 
+/** What every image tower is given: [B, 3, R, R]. */
+export function pixelsInput(graph: GraphBuilder, { grid, patch }: Pick<VitOptions, 'grid' | 'patch'>): Value {
+  return graph.input('pixel_values', 'float32', ['B', 3, grid * patch, grid * patch]);
+}
+
 /** CLIP's ViT: pixels to the output of the last block, [B, N, W] with the class token first, or [B, 1, W]. */
-export function vitTokens(tower: Tower, options: VitOptions): Value {
-  const { names, layers, heads, grid, patch } = options;
-  const pixels = tower.graph.input('pixel_values', 'float32', ['B', 3, grid * patch, grid * patch]);
+export function vitTokens(tower: Tower, pixels: Value, options: VitOptions): Value {
+  const { names, layers, heads } = options;
   return encoderBlocks(tower, patchTokens(tower, pixels, options), {
     prefix: names.blocks,
     names: names.block,

@@ -12,7 +12,7 @@ from torch.nn.functional import normalize
 from ..covers.collection import Collection
 from ..data.tokenizer import Tokenizer
 from ..models.uniclip import Uniclip
-from .gates import RESAMPLES, Figure, embed_images
+from .gates import RESAMPLES, Figure, embed_images, look_again
 
 DEPTH = 50
 """covers that are looked at again, as the service does by default"""
@@ -42,7 +42,8 @@ def _dcg(grades: np.ndarray) -> np.ndarray:
 
 @torch.no_grad()
 def find_candidates(model: Uniclip, collection: Collection, tokenizer: Tokenizer, length: int, depth: int = DEPTH) -> Candidates:
-    embeddings, tokens = embed_images(model, [cover.pixels for cover in collection.covers])
+    pictures = [cover.pixels for cover in collection.covers]
+    embeddings, tokens = embed_images(model, pictures)
     presence = model.presence(tokens).softmax(-1)[:, 1]
     asked = np.array([concept for concept, _ in collection.queries])
     ids = torch.tensor([tokenizer.encode(query, length) for _, query in collection.queries], device=tokens.device)
@@ -56,7 +57,8 @@ def find_candidates(model: Uniclip, collection: Collection, tokenizer: Tokenizer
         found += [semantic, semantic * presence[near.indices]]
         names += ["ocr_semantic", "ocr_match"]
     if model.sizes.matching_layers:
-        matching = [_yes(model.match(tokens[rows], _shared(words, rows))) for rows, words in zip(near.indices, states, strict=True)]
+        seen_again = look_again(model, pictures) if model.sizes.matching_vision_layers else tokens
+        matching = [_yes(model.match(seen_again[rows], _shared(words, rows))) for rows, words in zip(near.indices, states, strict=True)]
         found.append(torch.stack(matching))
         names.append("itm")
     grades = np.array([[cover.grade(concept) for cover in collection.covers] for concept in asked])

@@ -1,7 +1,7 @@
 """Does a model recognise what is shown and read what is drawn? Measured on covers of a split that training never saw."""
 
 import random
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -109,9 +109,18 @@ def _reading(model: Uniclip, exam: Exam, tokenizer: Tokenizer, length: int) -> d
 
 def embed_images(model: Uniclip, pictures: Sequence[np.ndarray]) -> tuple[Tensor, Tensor]:
     """Normalised embeddings and tokens, in fp32, where the model is."""
+    return _through(model.image, model, pictures)
+
+
+def look_again(model: Uniclip, pictures: Sequence[np.ndarray]) -> Tensor:
+    """The tokens that the matching head looks at."""
+    return _through(model.second_look, model, pictures)[1]
+
+
+def _through(tower: Callable[[Tensor], tuple[Tensor, Tensor]], model: Uniclip, pictures: Sequence[np.ndarray]) -> tuple[Tensor, Tensor]:
     device = model.logit_scale.device
     results = []
     for start in range(0, len(pictures), 100):
         pixels = torch.from_numpy(np.stack(pictures[start : start + 100])).permute(0, 3, 1, 2).float() / 255
-        results.append(model.image(((pixels - MEAN) / STD).to(device)))
+        results.append(tower(((pixels - MEAN) / STD).to(device)))
     return normalize(torch.cat([e for e, _ in results]), dim=-1), torch.cat([t for _, t in results])

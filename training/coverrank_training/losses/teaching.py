@@ -85,15 +85,21 @@ class Teacher(nn.Module):
     def forward(
         self, image: Tensor, tokens: Tensor, text: Tensor, scale: Tensor, lesson: Lesson, generator: torch.Generator | None = None
     ) -> dict[str, Tensor]:
+        image_logits = self.nearness(scale * F.normalize(image.float(), dim=-1))
+        text_logits = self.nearness(scale * F.normalize(text.float(), dim=-1))
+        return {
+            "concept": soft_cross_entropy(image_logits, embedding_shares(lesson, self.concepts)),
+            "query": F.cross_entropy(text_logits, lesson.asked),
+            **self.labels(tokens, lesson, generator),
+        }
+
+    def labels(self, tokens: Tensor, lesson: Lesson, generator: torch.Generator | None = None) -> dict[str, Tensor]:
+        """What the tokens tell of the cover and of some of its patches."""
         title, normed = self.read(tokens)
         picked = torch.rand(lesson.objects.shape, generator=generator).argsort(1)[:, :PATCHES_PER_COVER].to(tokens.device)
         seen = lesson.at(picked)
         patches = normed[:, 1:].gather(1, picked[..., None].expand(-1, -1, normed.shape[-1]))
-        image_logits = self.nearness(scale * F.normalize(image.float(), dim=-1))
-        text_logits = self.nearness(scale * F.normalize(text.float(), dim=-1))
         return {
-            "concept": _soft_cross_entropy(image_logits, embedding_shares(lesson, self.concepts)),
-            "query": F.cross_entropy(text_logits, lesson.asked),
             "title": _known(title, lesson.titled, 0.03),
             "main": _known(self.main(normed[:, 0]), lesson.main),
             "objects": self._patchwise(self.objects(patches), seen.objects),
@@ -124,5 +130,5 @@ def _spelling(logits: Tensor, characters: Tensor) -> Tensor:
     return (weights * losses).sum() / weights.sum()
 
 
-def _soft_cross_entropy(logits: Tensor, shares: Tensor) -> Tensor:
+def soft_cross_entropy(logits: Tensor, shares: Tensor) -> Tensor:
     return -(shares * logits.log_softmax(-1)).sum(-1).mean()

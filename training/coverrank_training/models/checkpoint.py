@@ -75,6 +75,7 @@ def uniclip_sizes(weights: Mapping[str, Tensor], head_width: int | None = None) 
         presence_layers=_count(weights, r"ocr_presence_decoder\.resblocks\.(\d+)\."),
         semantic_layers=_count(weights, r"ocr_semantic_decoder\.resblocks\.(\d+)\."),
         matching_layers=_count(weights, r"itm_decoder\.resblocks\.(\d+)\."),
+        matching_vision_layers=_count(weights, r"itm_visual\.transformer\.resblocks\.(\d+)\."),
     )
 
 

@@ -5,10 +5,11 @@ tower's states.
 """
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor, nn
+from torch.nn.functional import normalize
 
 from .bert import Bert, Embeddings
 from .blocks import Decoder, Encoder
@@ -32,6 +33,8 @@ class UniclipSizes:
     semantic_layers: int = 3
     matching_layers: int = 0
     """no published checkpoint has such a head"""
+    matching_vision_layers: int = 0
+    """of an image tower that the matching head has for itself; 0: it looks at the tokens of the other one"""
 
     @property
     def vision_heads(self) -> int:
@@ -100,6 +103,9 @@ class Uniclip(nn.Module):
             self.itm_decoder = Decoder(width, sizes.matching_layers, heads)
             self.ln_itm = nn.LayerNorm(width)
             self.proj_itm = nn.Parameter(torch.randn(width, 2) * width**-0.5)
+        if sizes.matching_vision_layers:
+            self.itm_visual = VisionTransformer(replace(sizes, vision_layers=sizes.matching_vision_layers))
+            self.itm_scale = nn.Parameter(torch.tensor(math.log(10)))
 
     def image(self, pixels: Tensor, kept: Tensor | None = None) -> tuple[Tensor, Tensor]:
         return self.visual(pixels, kept)
@@ -124,6 +130,19 @@ class Uniclip(nn.Module):
         decoded = self.ocr_semantic_decoder(torch.cat([first, words], 2), tokens)
         return self.ln_ocr_semantic(decoded[:, :, 0]) @ self.proj_ocr_semantic
 
+    def second_look(self, pixels: Tensor, kept: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """As `image`, by the tower that the matching head looks at: the other one unless it has its own."""
+        return (self.itm_visual if self.sizes.matching_vision_layers else self.visual)(pixels, kept)
+
     def match(self, tokens: Tensor, states: Tensor) -> Tensor:
-        """[B, T, W] and the text tower's [B, Q, L, W] (padding is not masked) -> logits [B, Q, 2]; class 1: the cover matches"""
-        return self.ln_itm(self.itm_decoder(states, tokens)[:, :, 0]) @ self.proj_itm
+        """[B, T, W] of `second_look` and the text tower's [B, Q, L, W] (padding is not masked) -> logits [B, Q, 2]; class 1: the cover matches.
+
+        With an image tower of its own the head adds that tower's cosine to what the decoder finds.
+        """
+        logits = self.ln_itm(self.itm_decoder(states, tokens)[:, :, 0]) @ self.proj_itm
+        if not self.sizes.matching_vision_layers:
+            return logits
+        image = normalize(self.itm_visual.ln_post(tokens[:, 0]).float() @ self.itm_visual.proj, dim=-1)
+        text = normalize(states[:, :, 0].float() @ self.text_projection, dim=-1)
+        near = self.itm_scale.exp() * (text @ image[..., None])
+        return torch.cat([logits[..., :1], logits[..., 1:] + near], -1)

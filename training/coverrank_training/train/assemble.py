@@ -6,12 +6,15 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
+from ..covers.collection import draw_collection
 from ..covers.compose import Composer, open_composer
 from ..data.cbvs import CbvsData, read_rows
 from ..data.synthetic import SyntheticData
 from ..data.tokenizer import Tokenizer
+from ..evaluate.fusion import find_candidates, fit_weights, gain
 from ..evaluate.gates import make_exam, sit_exam
 from ..evaluate.pairs import evaluate_pairs
+from ..evaluate.report import COVERS
 from ..losses.teaching import Teacher
 from ..models.checkpoint import load_model, read_weights, uniclip_sizes
 from ..models.r2d2 import R2d2
@@ -19,6 +22,7 @@ from ..models.uniclip import Uniclip, UniclipSizes
 from .loop import Run
 from .objective import Objective
 from .recipe import Recipe
+from .second_look import SecondLook
 
 _PAIR_TERMS = {"contrastive", "presence", "semantic", "matching"}
 
@@ -50,6 +54,8 @@ def assemble(recipe: Recipe, sources: Sources, folder: Path) -> Run:
             pairs=max(1, recipe.pairs), batch=recipe.batch, seed=recipe.seed, reuse=recipe.reuse, covers_before=recipe.covers_before,
             restyled=recipe.restyled,
         )  # fmt: skip
+        if isinstance(model, Uniclip) and sizes.matching_vision_layers:
+            return _second_look(model, recipe, sources, composer, data, folder)
         exam = make_exam(composer, "validation", side=sizes.image_side)
 
         def evaluate(objective: nn.Module) -> dict[str, float]:
@@ -75,6 +81,21 @@ def assemble(recipe: Recipe, sources: Sources, folder: Path) -> Run:
     return Run(_objective(model, recipe, sources), pairs, recipe, folder, evaluate_held_out if held_out else None)
 
 
+def _second_look(model: Uniclip, recipe: Recipe, sources: Sources, composer: Composer, data: SyntheticData, folder: Path) -> Run:
+    collection = draw_collection(composer, "validation", COVERS, model.sizes.image_side)
+
+    def evaluate(objective: nn.Module) -> dict[str, float]:
+        found = find_candidates(objective.model, collection, data.tokenizer, recipe.length)  # type: ignore[arg-type]
+        weights = fit_weights(found)
+        before, added = gain(found, weights)
+        return {"NDCG@10 by the cosine": before, "gained": added.value, **dict(zip(found.names, weights, strict=True))}
+
+    model.requires_grad_(False)
+    for name, parameter in model.named_parameters():
+        parameter.requires_grad_("itm" in name)
+    return Run(SecondLook(model, _teacher(model, sources, composer), recipe, data.query_bank()), data, recipe, folder, evaluate)
+
+
 def _model(recipe: Recipe, sources: Sources, tokenizer: Tokenizer) -> Uniclip | R2d2:
     if sources.checkpoint is None:
         return Uniclip(UniclipSizes(**{"vocabulary": tokenizer.size, **recipe.model}))
@@ -83,6 +104,8 @@ def _model(recipe: Recipe, sources: Sources, tokenizer: Tokenizer) -> Uniclip | 
     weights = read_weights(sources.checkpoint)
     model = Uniclip(replace(uniclip_sizes(weights), **recipe.model))
     own = model.state_dict()
+    # A tower of the matching head's own starts as the other one.
+    weights |= {name: weights[first] for name in own if name not in weights and (first := name.removeprefix("itm_")) in weights}
     fitting = {name: w for name, w in weights.items() if name in own and own[name].shape == w.shape}
     missing = sorted({name.split(".")[0] for name in own if name not in fitting})
     print(f"{len(fitting)} of {len(own)} tensors from {sources.checkpoint.name}; new: {', '.join(missing) or 'none'}", flush=True)
@@ -97,11 +120,16 @@ def _objective(
     if set(recipe.losses) - _PAIR_TERMS or queries is not None:
         if not isinstance(model, Uniclip) or composer is None:
             raise ValueError("only synthetic covers and a UniCLIP model can be taught by labels")
-        sizes = model.sizes
-        teacher = Teacher(sizes.vision_width, sizes.embedding, len(composer.concepts), len(composer.alphabet), sizes.vision_heads)
-        if sources.teacher is not None:
-            state = torch.load(sources.teacher, map_location="cpu", weights_only=True)
-            weights = state["averaged"] or state["objective"]
-            known = {k.removeprefix("teacher."): v for k, v in weights.items() if k.startswith("teacher.")}
-            teacher.load_state_dict(known, strict=False)
+        teacher = _teacher(model, sources, composer)
     return Objective(model, teacher, recipe, queries)
+
+
+def _teacher(model: Uniclip, sources: Sources, composer: Composer) -> Teacher:
+    sizes = model.sizes
+    teacher = Teacher(sizes.vision_width, sizes.embedding, len(composer.concepts), len(composer.alphabet), sizes.vision_heads)
+    if sources.teacher is not None:
+        state = torch.load(sources.teacher, map_location="cpu", weights_only=True)
+        weights = state["averaged"] or state["objective"]
+        known = {k.removeprefix("teacher."): v for k, v in weights.items() if k.startswith("teacher.")}
+        teacher.load_state_dict(known, strict=False)
+    return teacher

@@ -99,9 +99,9 @@ def titled_first(batch: Batch) -> Tensor:
     return (batch.pair_labels < 0).all(1).long().argsort(stable=True)
 
 
-def busiest_patches(lesson: Lesson, count: int, generator: torch.Generator) -> Tensor:
-    """[B, count]: patches with words first, then those with objects, then any; ties by chance."""
+def busiest_patches(lesson: Lesson, count: int, generator: torch.Generator, words: float = 0.9, objects: float = 0.6) -> Tensor:
+    """[B, count]: patches in the order of what words and objects on them weigh, and a chance between 0 and 1 besides."""
     nothing = lesson.objects.max().clamp(min=lesson.words.max())
     chance = torch.rand(lesson.objects.shape, generator=generator).to(lesson.objects.device)
-    busy = 0.6 * (lesson.objects < nothing) + 0.9 * (lesson.words < nothing) + chance
+    busy = objects * (lesson.objects < nothing) + words * (lesson.words < nothing) + chance
     return busy.argsort(1, descending=True)[:, :count]

@@ -5,6 +5,7 @@ import re
 import torch
 from torch import nn
 
+from .muon import Muon
 from .recipe import Recipe
 
 _MATRICES = re.compile(r"(resblocks|encoder\.layers?)\.\d+\.")
@@ -27,9 +28,7 @@ class Optimizers:
             torch.optim.AdamW([g for g in groups if g["params"]], lr=recipe.learning_rate, betas=(0.9, 0.98))
         ]
         if matrices:
-            self.all.append(
-                torch.optim.Muon(matrices, lr=recipe.muon_learning_rate, weight_decay=recipe.weight_decay, adjust_lr_fn="match_rms_adamw")
-            )
+            self.all.append(Muon(matrices, recipe.muon_learning_rate, recipe.weight_decay))
         self._rates = [recipe.learning_rate, recipe.muon_learning_rate]
 
     def factor(self, step: int) -> float:

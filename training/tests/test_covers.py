@@ -236,7 +236,7 @@ def test_a_second_look_is_learned_by_its_own_tower_alone(composer: Composer, tok
         optimizer.zero_grad()
         sum(terms.values()).backward()
         optimizer.step()
-        losses.append(terms["concept"].item())
+        losses.append(terms["objects"].item())
     assert sum(losses[-4:]) < 0.8 * sum(losses[:4])
     moved = {name for name, value in model.state_dict().items() if not torch.equal(value, before[name])}
     assert {name.split(".")[0] for name in moved} == {"itm_visual", "itm_scale", "itm_decoder", "ln_itm", "proj_itm"}

@@ -14,7 +14,7 @@ def test_an_update_turns_and_hardly_stretches(shape: tuple[int, int]):
     lengths = torch.linalg.svdvals(made)
     assert 0.6 < lengths.min() <= lengths.max() < 1.3
     left, _, right = torch.linalg.svd(matrix, full_matrices=False)
-    assert (made * (left @ right)).sum() / made.norm() / (left @ right).norm() > 0.98
+    assert (made * (left @ right)).sum() / made.norm() / (left @ right).norm() > 0.97
 
 
 def test_steps_are_those_of_pytorch_in_fp32():

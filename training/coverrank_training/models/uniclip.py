@@ -135,9 +135,9 @@ class Uniclip(nn.Module):
         return (self.itm_visual if self.sizes.matching_vision_layers else self.visual)(pixels, kept)
 
     def match(self, tokens: Tensor, states: Tensor) -> Tensor:
-        """[B, T, W] of `second_look` and the text tower's [B, Q, L, W] (padding is not masked) -> logits [B, Q, 2]; class 1: the cover matches.
+        """[B, T, W] of `second_look` and the text tower's [B, Q, L, W] (padding is not masked) -> logits [B, Q, 2].
 
-        With an image tower of its own the head adds that tower's cosine to what the decoder finds.
+        Class 1: the cover matches. With an image tower of its own the head adds that tower's cosine to what the decoder finds.
         """
         logits = self.ln_itm(self.itm_decoder(states, tokens)[:, :, 0]) @ self.proj_itm
         if not self.sizes.matching_vision_layers:

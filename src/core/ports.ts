@@ -27,7 +27,7 @@ export interface QueryEncoder {
   readonly model: ModelRef;
   /** Rejects with `overloaded` when its queue is full and `cancelled`/`deadline_exceeded` when the signal fires first. */
   encode(text: string, signal: AbortSignal): Promise<EncodedQuery>;
-  /** Milliseconds that the texts which were asked for are expected to take from now on; 0 when there are none. */
+  /** Milliseconds that the texts which were asked for are expected to take from now on, with the cores to themselves. */
   aheadMs(): number;
 }
 
@@ -51,14 +51,12 @@ export interface CrossEncoder {
   readonly model: ModelRef;
   /** Names of the signals that `score` adds to a cover's own. */
   readonly signals: readonly string[];
-  /** Whether it computes on the cores that queries' texts need, which go first. */
-  readonly sharesCores: boolean;
   prepare(text: string): PreparedQuery;
   /**
    * How many of `pairs` pairs the next call should hold, so that it is answered within `remainingMs`, queueing included;
-   * 0 when not even one would be.
+   * 0 when not even one would be. `textsMs` of work on queries' texts go before them where both need the same cores.
    */
-  fittingPairs(pairs: number, remainingMs: number): number;
+  fittingPairs(pairs: number, remainingMs: number, textsMs?: number): number;
   /**
    * One Signals per image, in order. Cancelled work is dropped before it costs. Calls under one signal are one caller's:
    * callers are served side by side, whatever each of them wants.

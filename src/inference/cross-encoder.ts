@@ -14,6 +14,7 @@ export interface CrossEncoderDeps {
   readonly manifest: BundleManifest;
   readonly tokenizer: Tokenizer;
   readonly part: Pick<ModelPart, 'call'>;
+  /** Whether it computes on the cores that queries' texts need. */
   readonly sharesCores: boolean;
   /** Callers that may wait. */
   readonly maxQueued: number;
@@ -42,6 +43,8 @@ const CHUNK_SHARE = 1 / 3;
 /** …unless it is as small as this, and pairs in smaller ones would cost more each. */
 const SMALL_CHUNK_MS = 15;
 const SMALL_CHUNK = 4;
+/** While texts run, pairs have the share of the cores that their threads' `nice` value leaves them: 1.25^-5 of a text's. */
+const SLOWER_BESIDE_TEXTS = 4;
 const LENT = ['tokens_int8', 'token_scale'];
 const WARM_UP_PAIRS = 16;
 const WARM_UP_RUNS = 2;
@@ -90,6 +93,11 @@ export function createCrossEncoder(deps: CrossEncoderDeps): LocalCrossEncoder {
     return cost.of(queue.running().pairs + queue.ahead(pairs) + pairs);
   }
 
+  /** When pairs are through that need `pairsMs`: behind the texts, unless their small share of the cores is enough. */
+  function besideTexts(pairsMs: number, textsMs: number): number {
+    return deps.sharesCores ? Math.min(pairsMs + textsMs, pairsMs * SLOWER_BESIDE_TEXTS) : pairsMs;
+  }
+
   /** The shortest of some runs of blank pairs, in milliseconds. The first pays for memory and does not count. */
   async function timeRuns(pairs: number): Promise<number> {
     const images = new Array<ImageTokens>(pairs).fill(blank);
@@ -106,13 +114,12 @@ export function createCrossEncoder(deps: CrossEncoderDeps): LocalCrossEncoder {
   return {
     model: deps.model,
     signals,
-    sharesCores: deps.sharesCores,
     prepare,
-    fittingPairs(pairs, remainingMs) {
+    fittingPairs(pairs, remainingMs, textsMs = 0) {
       const most = Math.min(pairs, runPairs());
       const quickMs = Math.max(SMALL_CHUNK_MS, remainingMs * CHUNK_SHARE);
       const size = halvedUntil((size) => size <= SMALL_CHUNK || cost.of(size) <= quickMs, most);
-      const fitting = halvedUntil((size) => estimateMs(size) <= remainingMs, size);
+      const fitting = halvedUntil((size) => besideTexts(estimateMs(size), textsMs) <= remainingMs, size);
       if (fitting > 0) return evenPortion(pairs, fitting);
       return remainingMs > 0 && queue.isRested() ? 1 : 0;
     },

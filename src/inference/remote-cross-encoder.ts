@@ -217,7 +217,6 @@ function createRemote(
   return {
     model: options.model,
     signals: manifest.rerank?.signals ?? [],
-    sharesCores: false,
     prepare: (text) => ({ tokenIds: tokenizer.tokenizeTo(text, contextLength).ids }),
     fittingPairs(pairs, remainingMs) {
       const most = Math.min(pairs, CALLS_PER_CHUNK * pairsPerCall());

@@ -2,12 +2,10 @@ import { LRUCache } from 'lru-cache';
 import { failure } from '../core/errors.ts';
 import type { EncodedQuery, QueryEncoder, Tensor, TensorMap } from '../core/ports.ts';
 import type { ModelRef } from '../core/types.ts';
-import { type Batcher, createBatcher } from './batcher.ts';
+import { type Batched, type Batcher, createBatcher } from './batcher.ts';
 import type { ModelPart } from './model-part.ts';
+import { createRunCost } from './run-cost.ts';
 import type { Tokenizer } from './tokenizer.ts';
-
-/** Weight of the newest batch in the running mean of what one takes. */
-const SMOOTHING = 0.2;
 
 export interface TextEncoderDeps {
   readonly model: ModelRef;
@@ -38,7 +36,9 @@ export function createTextEncoder(deps: TextEncoderDeps): TextEncoder {
   const cache = deps.cacheEntries > 0 ? new LRUCache<string, Float32Array>({ max: deps.cacheEntries }) : undefined;
   let cacheHits = 0;
   let cacheMisses = 0;
-  let batchMs = 0;
+  const cost = createRunCost();
+  /** Ids of texts that wait or run. */
+  let pending = 0;
   let startedAt: number | undefined;
 
   const queue = createBatcher<readonly number[], Float32Array>({
@@ -50,8 +50,10 @@ export function createTextEncoder(deps: TextEncoderDeps): TextEncoder {
       startedAt = performance.now();
       try {
         const embeddings = await embed(batch);
-        const elapsedMs = performance.now() - startedAt;
-        batchMs = batchMs === 0 ? elapsedMs : batchMs + SMOOTHING * (elapsedMs - batchMs);
+        cost.learn(
+          batch.reduce((sum, ids) => sum + ids.length, 0),
+          performance.now() - startedAt,
+        );
         return embeddings;
       } finally {
         startedAt = undefined;
@@ -66,11 +68,18 @@ export function createTextEncoder(deps: TextEncoderDeps): TextEncoder {
     return splitEmbeddings(embedding, batch.length, deps.embeddingDim);
   }
 
-  /** What is left of the batch that runs, and the next one where texts wait for it. */
+  async function submit(ids: readonly number[], signal: AbortSignal): Promise<Batched<Float32Array>> {
+    pending += ids.length;
+    try {
+      return await queue.submit(ids, signal);
+    } finally {
+      pending -= ids.length;
+    }
+  }
+
   function aheadMs(): number {
-    if (startedAt === undefined) return 0;
-    const left = Math.max(0, batchMs - (performance.now() - startedAt));
-    return queue.queued === 0 ? left : left + batchMs;
+    const ranMs = startedAt === undefined ? 0 : performance.now() - startedAt;
+    return pending === 0 ? 0 : Math.max(0, cost.of(pending) - ranMs);
   }
 
   async function encode(text: string, signal: AbortSignal): Promise<EncodedQuery> {
@@ -84,7 +93,7 @@ export function createTextEncoder(deps: TextEncoderDeps): TextEncoder {
       return { embedding: known, truncated, timings: { tokenizeMs, queueMs: 0, embedMs: 0 } };
     }
     cacheMisses += 1;
-    const { result, queueMs, runMs } = await queue.submit(ids, signal);
+    const { result, queueMs, runMs } = await submit(ids, signal);
     cache?.set(key, result);
     return { embedding: result, truncated, timings: { tokenizeMs, queueMs, embedMs: runMs } };
   }
@@ -93,7 +102,7 @@ export function createTextEncoder(deps: TextEncoderDeps): TextEncoder {
     model: deps.model,
     encode,
     aheadMs,
-    encodeIds: async (ids, signal) => (await queue.submit(ids, signal)).result,
+    encodeIds: async (ids, signal) => (await submit(ids, signal)).result,
     queue,
     get cacheHits() {
       return cacheHits;

@@ -101,7 +101,7 @@ export function createRanker({ queryEncoder, index, crossEncoder, weights, signa
                 share: request.rerankShare ?? 1,
                 trace: request.trace,
                 deadline,
-                textsAheadMs: crossEncoder.sharesCores ? queryEncoder.aheadMs : undefined,
+                textsAheadMs: queryEncoder.aheadMs,
               },
               crossEncoder,
               index,

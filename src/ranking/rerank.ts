@@ -12,7 +12,7 @@ export interface RerankJob {
   /** Share of them that the load leaves room for, 0 to 1. Default: 1. */
   readonly share?: number;
   readonly deadline: Deadline;
-  /** Milliseconds that the texts of other queries will take, which go before pairs. Default: none. */
+  /** What is left of work on other queries' texts, in milliseconds. Default: none. */
   readonly textsAheadMs?: (() => number) | undefined;
   readonly trace?: TraceContext | undefined;
 }
@@ -56,7 +56,7 @@ async function scoreInOrder(job: RerankJob, crossEncoder: CrossEncoder, index: C
 
   function scoreNext(): Promise<readonly Scored[]> | undefined {
     const remainingMs = deadline.remainingMs();
-    const size = remainingMs > 0 ? crossEncoder.fittingPairs(ids.length - next, remainingMs - textsAheadMs()) : 0;
+    const size = remainingMs > 0 ? crossEncoder.fittingPairs(ids.length - next, remainingMs, textsAheadMs()) : 0;
     if (size === 0) return undefined;
     const scored = untilAborted(score(ids.slice(next, next + size), remainingMs), signal);
     next += size;

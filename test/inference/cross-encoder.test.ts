@@ -37,7 +37,12 @@ interface Run {
 }
 
 /** The golden R2D2's reranker; its graph starts a run when the test opens the gate. */
-function gated(t: TestContext, maxBatchPairs: number, now: () => number = () => performance.now()) {
+function gated(
+  t: TestContext,
+  maxBatchPairs: number,
+  now: () => number = () => performance.now(),
+  sharesCores = false,
+) {
   const runs: Run[] = [];
   const gates: (() => void)[] = [];
   const encoder: CrossEncoder = createCrossEncoder({
@@ -46,7 +51,7 @@ function gated(t: TestContext, maxBatchPairs: number, now: () => number = () => 
     tokenizer: openTokenizer(bundle),
     maxQueued: 10,
     maxBatchPairs,
-    sharesCores: false,
+    sharesCores,
     now,
     // However slow the machine is, pairs alone decide what goes into a run.
     runTargetMs: Number.POSITIVE_INFINITY,
@@ -134,6 +139,19 @@ test('a chunk is no larger than what is left of the deadline can hold', async (t
   const few = encoder.fittingPairs(100, 3.5 * pairMs);
   assert.ok(few >= 1 && few <= 3, `${few} pairs`);
   assert.equal(encoder.fittingPairs(100, 0.9 * pairMs), 0);
+});
+
+test('pairs go behind texts on the same cores, or beside them with the little that is left', async (t) => {
+  for (const sharesCores of [true, false]) {
+    const { encoder } = gated(t, 256, undefined, sharesCores);
+    await encoder.score(encoder.prepare('猫'), images(16), caller());
+    const alone = neededMs(encoder, 4);
+    const fits = (remainingMs: number, textsMs: number): boolean =>
+      encoder.fittingPairs(4, remainingMs * 1.01, textsMs) === 4;
+    assert.equal(fits(alone, alone), !sharesCores);
+    assert.ok(fits(2 * alone, alone));
+    assert.ok(fits(4 * alone, 1_000 * alone));
+  }
 });
 
 test('a query behind a long one is expected to wait for its fair share alone', async (t) => {

@@ -123,6 +123,21 @@ test('a deadline that leaves no time to rerank still gives a ranking, and says w
   assert.deepEqual(degraded, [{ stage: 'rerank', reason: 'deadline_exceeded', reranked: 0, wanted: 30 }]);
 });
 
+test('the work on texts of other queries is told to the cross-encoder', async () => {
+  const { index, model } = services;
+  assert.ok(model.crossEncoder);
+  const told: (number | undefined)[] = [];
+  const fittingPairs = (pairs: number, _remainingMs: number, textsMs?: number): number => {
+    told.push(textsMs);
+    return pairs;
+  };
+  const queryEncoder = { ...services.queryEncoder, aheadMs: () => 123 };
+  const crossEncoder = { ...model.crossEncoder, fittingPairs };
+  const ranker = createRanker({ queryEncoder, index, crossEncoder, weights: { cosine: 1 }, signals: ['cosine'] });
+  await ranker.rank({ query: '蝴蝶', topN: 10, recallK: 40, rerankK: 30, deadlineMs: 10_000 }, never);
+  assert.deepEqual(told, [123]);
+});
+
 test('a deadline in which not even recall can be done is an error of its own', async () => {
   await assert.rejects(rank({ query: 'something quite new', deadlineMs: 0.001 }), (error) =>
     isFailure(error, 'deadline_exceeded'),

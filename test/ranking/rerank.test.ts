@@ -46,9 +46,9 @@ function crossEncoder({ deadline, expectedPairMs, realPairMs = expectedPairMs, f
   const encoder: CrossEncoder = {
     model: { name: 'test', hash: '' },
     signals: ['itm'],
-    sharesCores: false,
     prepare: () => ({ tokenIds: [] }),
-    fittingPairs: (pairs, remainingMs) => Math.min(pairs, 8, Math.floor(remainingMs / expectedPairMs) - pairsAhead),
+    fittingPairs: (pairs, remainingMs, textsMs = 0) =>
+      Math.min(pairs, 8, Math.floor((remainingMs - textsMs) / expectedPairMs) - pairsAhead),
     async score(_query, images) {
       chunks.push(images.length);
       const chunk = chunks.length;

@@ -22,10 +22,11 @@ from coverrank_training.data.synthetic import SyntheticData, character_map, regi
 from coverrank_training.evaluate.fusion import Candidates, find_candidates, fit_weights, gain
 from coverrank_training.evaluate.gates import make_exam, mean_figure, sit_exam
 from coverrank_training.losses.teaching import Teacher
+from coverrank_training.models.checkpoint import save_model
 from coverrank_training.models.uniclip import Uniclip
+from coverrank_training.train import assemble
 from coverrank_training.train.objective import Objective
 from coverrank_training.train.recipe import Recipe
-from coverrank_training.train.second_look import SecondLook
 
 CONCEPTS = 6
 
@@ -219,27 +220,63 @@ def test_matching_is_learned_with_and_without_grades(composer: Composer, tokeniz
         assert part.grad.abs().sum() > 0
 
 
-def test_a_second_look_is_learned_by_its_own_tower_alone(composer: Composer, tokenizer, model):
-    data = SyntheticData(composer, tokenizer, side=32, patch=16, length=6, pair_length=6, pairs=1, batch=6, seed=2)
-    recipe = Recipe(losses={"concept": 1.0, "objects": 1.0, "matching": 1.0}, steps=1, batch=6, matched=3, kept_patches=3)
-    model = Uniclip(replace(model.sizes, matching_vision_layers=2))
-    model.requires_grad_(False)
-    for name, parameter in model.named_parameters():
-        parameter.requires_grad_("itm" in name)
-    objective = SecondLook(model, Teacher(64, 32, CONCEPTS, len(composer.alphabet), 1), recipe, data.query_bank())
-    optimizer = torch.optim.Adam([p for p in objective.parameters() if p.requires_grad], lr=5e-3)
-    before = {name: value.clone() for name, value in model.state_dict().items()}
-    losses = []
-    for step in range(25):
-        terms = objective(data.at(0), torch.Generator().manual_seed(step), look_at_all=step % 2 == 0)
-        assert set(terms) == set(recipe.losses)
-        optimizer.zero_grad()
-        sum(terms.values()).backward()
-        optimizer.step()
-        losses.append(terms["objects"].item())
-    assert sum(losses[-4:]) < 0.8 * sum(losses[:4])
-    moved = {name for name, value in model.state_dict().items() if not torch.equal(value, before[name])}
-    assert {name.split(".")[0] for name in moved} == {"itm_visual", "itm_scale", "itm_decoder", "ln_itm", "proj_itm"}
+def test_a_second_look_learns_with_its_own_parts_alone_and_goes_on_where_it_stopped(
+    composer: Composer, vocabulary: Path, model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(assemble, "open_composer", lambda _: composer)
+    monkeypatch.setattr(assemble, "COVERS", 12)
+    save_model(model, tmp_path / "first.pt", step=1)
+    recipe = Recipe(
+        losses={"concept": 1.0, "objects": 1.0, "matching": 1.0}, steps=24, batch=6, synthetic=True, second_look=True, length=6,
+        pair_length=6, kept_patches=3, model={"matching_vision_layers": 2}, learning_rate=5e-3, warm_up=1, decay=0.1, average=0.5,
+        precision="fp32", workers=0, evaluate_every=24, log_every=4,
+    )  # fmt: skip
+    sources = assemble.Sources(vocabulary, tmp_path / "first.pt", artwork=tmp_path)
+    straight = assemble.assemble(recipe, sources, tmp_path / "straight")
+    before = {name: value.clone() for name, value in straight.objective.model.state_dict().items()}
+    assert torch.equal(before["itm_visual.conv1.weight"], before["visual.conv1.weight"])
+    straight.train()
+    after = straight.objective.model.state_dict()
+    moved = {name.split(".")[0] for name, value in after.items() if not torch.equal(value, before[name])}
+    assert moved == {"itm_visual", "itm_scale", "itm_decoder", "ln_itm", "proj_itm"}
+    learned = [entry for entry in straight.journal.entries() if entry["kind"] == "train"]
+    assert learned[-1]["matching"] < 0.5 * learned[0]["matching"]
+    assert "gained where fitted" in straight.journal.entries()[-1]
+
+    assemble.assemble(recipe, sources, tmp_path / "stopped").train(until=10)
+    assemble.assemble(recipe, sources, tmp_path / "stopped").train()
+    states = [torch.load(tmp_path / name / "state.pt", weights_only=True)["objective"] for name in ("straight", "stopped")]
+    assert all(torch.equal(states[0][name], states[1][name]) for name in states[0])
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"losses": {"contrastive": 1.0}}, "contrastive"),
+        ({"model": {}}, "matching_vision_layers"),
+        ({"pair_length": 5}, "one length"),
+        ({"synthetic": False}, "synthetic"),
+    ],
+)
+def test_a_second_look_says_what_it_lacks(changes, message, composer, vocabulary: Path, model, tmp_path: Path, monkeypatch):
+    monkeypatch.setattr(assemble, "open_composer", lambda _: composer)
+    save_model(model, tmp_path / "first.pt", step=1)
+    settings = {"losses": {"concept": 1.0}, "steps": 1, "batch": 6, "synthetic": True, "second_look": True, "length": 6, "pair_length": 6}
+    settings |= {"model": {"matching_vision_layers": 2}}
+    sources = assemble.Sources(vocabulary, tmp_path / "first.pt", artwork=tmp_path)
+    with pytest.raises(ValueError, match=message):
+        assemble.assemble(Recipe(**{**settings, **changes}), sources, tmp_path / "run")
+
+
+@pytest.mark.parametrize("synthetic", [True, False])
+def test_other_runs_teach_a_matching_head_by_what_it_looks_at(composer: Composer, tokenizer, model, synthetic: bool):
+    model = Uniclip(replace(model.sizes, matching_vision_layers=1))
+    data = SyntheticData(composer, tokenizer, side=32, patch=16, length=6, pair_length=6, pairs=3, batch=6, seed=2)
+    batch = data.at(0) if synthetic else replace(data.at(0), lesson=None)
+    teacher = Teacher(64, 32, CONCEPTS, len(composer.alphabet), 1)
+    recipe = Recipe(losses={"matching": 1.0}, steps=1, batch=6, pairs=3)
+    Objective(model, teacher, recipe, data.query_bank())(batch, torch.Generator().manual_seed(1))["matching"].backward()
+    assert model.itm_visual.conv1.weight.grad.abs().sum() > 0
 
 
 def test_reranking_gains_what_its_signals_know():
@@ -260,12 +297,14 @@ def test_reranking_gains_what_its_signals_know():
     assert added.low > 0
 
 
-def test_a_collection_asks_for_what_it_shows_in_both_languages(composer: Composer, tokenizer, model):
+@pytest.mark.parametrize("own_layers", [0, 1])
+def test_a_collection_asks_for_what_it_shows_in_both_languages(composer: Composer, tokenizer, model, own_layers: int):
     collection = draw_collection(composer, "test", 12, 32)
     assert len(collection.covers) == 12
     assert {cover.art for cover in collection.covers} == {"twemoji"}
     assert [concept for concept, _ in collection.queries] == [c for c in range(CONCEPTS) for _ in range(2)]
-    found = find_candidates(model.eval(), collection, tokenizer, 6, depth=5)
+    model = Uniclip(replace(model.sizes, matching_vision_layers=own_layers)).eval()
+    found = find_candidates(model, collection, tokenizer, 6, depth=5)
     assert found.names == ("cosine", "ocr_semantic", "ocr_match", "itm")
     assert found.signals.shape == (12, 5, 4)
     assert ((found.ndcg((1, 0, 0, 0)) >= 0) & (found.ndcg((1, 0, 0, 0)) <= 1)).all()

@@ -27,6 +27,11 @@ export interface MatchingSizes extends HeadSizes {
   readonly vision: VitSizes | null;
 }
 
+const MATCHING_PARTS = ['itm_decoder.resblocks.', 'ln_itm.', 'proj_itm'];
+const MATCHING_TOWER_PARTS = ['conv1.weight', 'transformer.resblocks.', 'ln_post.', 'proj']
+  .map((part) => `${MATCHING_TOWER}.${part}`)
+  .concat('itm_scale');
+
 /** Tensors that every model of the family has and that tell it from others. */
 export const UNICLIP_MARKS = ['visual.conv1.weight', 'bert.embeddings.word_embeddings.weight', 'text_projection'];
 
@@ -64,14 +69,18 @@ function readSemantic(weights: CanonicalWeights, visionWidth: number, textWidth:
 
 function readMatching(weights: CanonicalWeights, vision: VitSizes, textWidth: number): MatchingSizes | null {
   // Names that are nobody's standard: what has some of them only is another thing, and left out as such.
-  if (!['itm_decoder.resblocks.', 'ln_itm.', 'proj_itm'].every((part) => hasAny(weights, [part]))) return null;
+  const hasTower = hasAny(weights, [`${MATCHING_TOWER}.`, 'itm_scale']);
+  const parts = [...MATCHING_PARTS, ...(hasTower ? MATCHING_TOWER_PARTS : [])];
+  if (!parts.every((part) => hasAny(weights, [part]))) return null;
   demandOneWidth('matching', vision.width, textWidth);
-  return { ...readHead(weights, 'itm'), vision: readMatchingTower(weights, vision) };
+  return { ...readHead(weights, 'itm'), vision: hasTower ? readMatchingTower(weights, vision) : null };
 }
 
-function readMatchingTower(weights: CanonicalWeights, other: VitSizes): VitSizes | null {
-  if (!hasAny(weights, [`${MATCHING_TOWER}.`])) return null;
-  const vision = readVitSizes(weights, openaiVit(MATCHING_TOWER), other.heads);
+function readMatchingTower(weights: CanonicalWeights, other: VitSizes): VitSizes {
+  const names = openaiVit(MATCHING_TOWER);
+  const [width] = shapeOf(weights, names.patchEmbedding, 4);
+  // Heads are not in the weights: of one width, both have as many.
+  const vision = readVitSizes(weights, names, width === other.width ? other.heads : undefined);
   for (const size of ['width', 'patch', 'grid'] as const) {
     if (vision[size] === other[size]) continue;
     throw failure(

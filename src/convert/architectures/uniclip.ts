@@ -146,7 +146,7 @@ function addImageTower(tower: Tower, sizes: UniclipSizes, lengths: Lengths): voi
     tokens: lengths.tokens,
     presenceLayers: presence?.layers ?? null,
     needsTokens: presence !== null || semantic !== null || matching !== null,
-    matchingLayers: matching?.vision?.layers ?? null,
+    matchingTowerLayers: matching?.vision?.layers ?? null,
   });
 }
 
@@ -157,7 +157,8 @@ function chooseLengths({ vision, text, semantic, matching }: UniclipSizes, optio
     text: chooseLength('--context-length', options.contextLength, DEFAULT_CONTEXT_LENGTH, text.positions),
     rerank: chooseLength('--ocr-context-length', options.ocrContextLength, DEFAULT_RERANK_CONTEXT_LENGTH, positions),
     imageSize,
-    tokens: tokenShape(vision, imageSize, options, DEFAULT_TOKEN_BITS, matching?.vision ? 2 : 1),
+    // Only what a head reads with a text is stored.
+    tokens: tokenShape(vision, imageSize, options, DEFAULT_TOKEN_BITS, matching?.vision && semantic !== null ? 2 : 1),
   };
 }
 

@@ -20,7 +20,7 @@ export interface UniclipImageOptions extends Omit<VitOptions, 'names' | 'classTo
   /** True when a reranker or the presence head reads the tokens. */
   readonly needsTokens: boolean;
   /** Layers of an image tower that the matching head has for itself; null where it reads the tokens of the other one. */
-  readonly matchingLayers: number | null;
+  readonly matchingTowerLayers: number | null;
 }
 
 /** What a checkpoint puts before the tensors of the matching head's own image tower. */
@@ -28,10 +28,11 @@ export const MATCHING_TOWER = 'itm_visual';
 
 /**
  * CLIP's ViT with UniCLIP's presence head. Tokens are the output of the last block, before ln_post; the embedding is
- * ln_post(token 0) @ proj, normalised. Where the matching head has a tower of its own, that tower's tokens follow.
+ * ln_post(token 0) @ proj, normalised. Where the matching head has a tower of its own, that tower's tokens
+ * come behind these, or alone where no other head reads these.
  */
 export function addImageGraph(tower: Tower, options: UniclipImageOptions): void {
-  const { needsTokens, embeddingDim, presenceLayers, matchingLayers, heads } = options;
+  const { needsTokens, embeddingDim, presenceLayers, heads } = options;
   const pixels = pixelsInput(tower.graph, options);
   const tokens = vitTokens(tower, pixels, { ...options, names: OPENAI_VIT, classTokenOnly: !needsTokens });
   const classToken = needsTokens ? firstRow(tower, tokens) : tokens;
@@ -39,11 +40,13 @@ export function addImageGraph(tower: Tower, options: UniclipImageOptions): void 
   outputEmbedding(tower, matmul(tower, normed, tower.weights.get('visual.proj')), embeddingDim);
   if (!needsTokens) return;
 
-  outputTokens(tower.graph, [tokens, ...matchingTokens(tower, pixels, options, matchingLayers)], options.tokens);
+  const byTower = [tokens, ...matchingTokens(tower, pixels, options)].slice(-options.tokens.towers);
+  outputTokens(tower.graph, byTower, options.tokens);
   if (presenceLayers !== null) addPresence(tower, tokens, presenceLayers, heads);
 }
 
-function matchingTokens(tower: Tower, pixels: Value, options: UniclipImageOptions, layers: number | null): Value[] {
+function matchingTokens(tower: Tower, pixels: Value, options: UniclipImageOptions): Value[] {
+  const { matchingTowerLayers: layers } = options;
   if (layers === null) return [];
   return [vitTokens(tower, pixels, { ...options, layers, names: openaiVit(MATCHING_TOWER), classTokenOnly: false })];
 }

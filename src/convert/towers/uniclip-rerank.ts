@@ -15,6 +15,9 @@ const SEMANTIC: DecoderNames = {
 };
 const MATCHING: DecoderNames = { blocks: 'itm_decoder.resblocks', norm: 'ln_itm', projection: 'proj_itm' };
 
+/** A row of zeros is divided by this. */
+const LEAST_LENGTH = 1e-12;
+
 export interface UniclipRerankOptions {
   readonly width: number;
   readonly heads: number;
@@ -52,26 +55,22 @@ export function addRerankGraph(tower: Tower, options: UniclipRerankOptions): voi
   const { width, heads, contextLength, semantic, matching } = options;
   const ids = graph.input('input_ids', 'int64', ['T', contextLength]);
   const pairText = graph.input('pair_text', 'int64', ['P']);
-  const [tokens = '', own = tokens] = tokensByTower(
-    graph,
-    tokensInput(graph, options.tokens, options.tokenForm),
-    options.tokens,
-  );
-  const memory = normalisedMemory(tower, tokens, width);
+  const byTower = tokensByTower(graph, tokensInput(graph, options.tokens, options.tokenForm), options.tokens);
+  const memories = byTower.map((tokens) => normalisedMemory(tower, tokens, width));
   const perPair = (value: Value): Value => graph.add('Gather', [value, pairText], { axis: 0 });
   const shape = { width, heads, tokenCount: options.tokens.count / options.tokens.towers };
 
   if (semantic !== null) {
+    const [memory = ''] = memories;
     const inputs = { text: classTokenAndWords(tower, ids, options), rows: contextLength + 1, memory, perPair };
     const judged = judgePairs(tower, inputs, SEMANTIC, { ...shape, layers: semantic.layers });
     graph.output(judged, 'ocr_semantic', 'float32', ['P']);
   }
   if (matching !== null) {
+    const [memory = '', tokens = ''] = [memories.at(-1), byTower.at(-1)];
     const text = textTowerStates(tower, ids, matching.text);
-    const seen = matching.hasTower
-      ? { memory: normalisedMemory(tower, own, width), plus: nearness(tower, perPair(textEmbedding(tower, text)), own) }
-      : { memory };
-    const inputs = { text, rows: contextLength, perPair, ...seen };
+    const plus = matching.hasTower ? nearness(tower, perPair(textEmbedding(tower, text)), tokens) : undefined;
+    const inputs = { text, rows: contextLength, memory, perPair, plus };
     graph.output(judgePairs(tower, inputs, MATCHING, { ...shape, layers: matching.layers }), 'itm', 'float32', ['P']);
   }
 }
@@ -79,7 +78,7 @@ export function addRerankGraph(tower: Tower, options: UniclipRerankOptions): voi
 /** [T, L, W] → [T, 1, E], of length 1 */
 function textEmbedding(tower: Tower, states: Value): Value {
   const projected = matmul(tower, firstRow(tower, states), tower.weights.get('text_projection'));
-  return tower.graph.add('LpNormalization', [projected], { axis: -1, p: 2 });
+  return unitLength(tower, projected);
 }
 
 /** The cosine of texts [P, 1, E] and of what the matching head's tower saw [P, N, W], scaled, for the logit of a match: [P, 1, 2]. */
@@ -87,8 +86,8 @@ function nearness(tower: Tower, texts: Value, tokens: Value): Value {
   const { graph, weights } = tower;
   const normed = layerNorm(tower, firstRow(tower, tokens), `${MATCHING_TOWER}.ln_post`, CLIP_EPSILON);
   const projected = matmul(tower, normed, weights.get(`${MATCHING_TOWER}.proj`));
-  const images = graph.add('LpNormalization', [projected], { axis: -1, p: 2 });
-  const cosine = graph.add('ReduceSum', [graph.add('Mul', [texts, images]), graph.int64s([-1])], { keepdims: 1 });
+  const product = graph.add('Mul', [texts, unitLength(tower, projected)]);
+  const cosine = graph.add('ReduceSum', [product, graph.int64s([-1])], { keepdims: 1 });
   const scale = weights.get('itm_scale');
   const byClass = {
     name: 'itm_scale_by_class',
@@ -113,4 +112,10 @@ function textTowerStates(tower: Tower, ids: Value, text: TextTower): Value {
   const { graph } = tower;
   const mask = graph.add('Cast', [graph.add('Min', [ids, graph.int64s([1])])], { to: DATA_TYPE.int32 });
   return bertStates(tower, ids, mask, { ...text, name: 'bert', firstRowOnly: false });
+}
+
+/** LpNormalization in operators that a GPU has: in the middle of a graph it would send every run to the processor and back. */
+function unitLength({ graph }: Tower, x: Value): Value {
+  const length = graph.add('ReduceL2', [x, graph.int64s([-1])], { keepdims: 1 });
+  return graph.add('Div', [x, graph.add('Max', [length, graph.floats('least_length', [], [LEAST_LENGTH])])]);
 }

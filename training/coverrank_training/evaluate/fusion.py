@@ -44,7 +44,6 @@ def _dcg(grades: np.ndarray) -> np.ndarray:
 def find_candidates(model: Uniclip, collection: Collection, tokenizer: Tokenizer, length: int, depth: int = DEPTH) -> Candidates:
     pictures = [cover.pixels for cover in collection.covers]
     embeddings, tokens = embed_images(model, pictures)
-    presence = model.presence(tokens).softmax(-1)[:, 1]
     asked = np.array([concept for concept, _ in collection.queries])
     ids = torch.tensor([tokenizer.encode(query, length) for _, query in collection.queries], device=tokens.device)
     text, states = model.words(ids)
@@ -54,8 +53,12 @@ def find_candidates(model: Uniclip, collection: Collection, tokenizer: Tokenizer
     if model.sizes.semantic_layers:
         read = [_yes(model.semantic(tokens[rows], _shared(words, rows))) for rows, words in zip(near.indices, ids, strict=True)]
         semantic = torch.stack(read)
-        found += [semantic, semantic * presence[near.indices]]
-        names += ["ocr_semantic", "ocr_match"]
+        found.append(semantic)
+        names.append("ocr_semantic")
+        if model.sizes.presence_layers:
+            presence = model.presence(tokens).softmax(-1)[:, 1]
+            found.append(semantic * presence[near.indices])
+            names.append("ocr_match")
     if model.sizes.matching_layers:
         seen_again = look_again(model, pictures) if model.sizes.matching_vision_layers else tokens
         matching = [_yes(model.match(seen_again[rows], _shared(words, rows))) for rows, words in zip(near.indices, states, strict=True)]

@@ -28,7 +28,7 @@ def exam(checkpoint: Path, vocabulary: Path, artwork: Path, split: str, length: 
     tokenizer, side = Tokenizer(vocabulary), model.sizes.image_side
     for name, figure in sit_exam(model, questions, tokenizer, length, unlike).items():
         print(f"{name:28} {figure}")
-    if model.sizes.presence_layers and (model.sizes.semantic_layers or model.sizes.matching_layers):
+    if model.sizes.semantic_layers or model.sizes.matching_layers:
         found = {s: find_candidates(model, draw_collection(composer, s, COVERS, side), tokenizer, length) for s in {"validation", split}}
         weights = fit_weights(found["validation"])
         before, added = gain(found[split], weights)

@@ -36,6 +36,10 @@ class UniclipSizes:
     matching_vision_layers: int = 0
     """of an image tower that the matching head has for itself; 0: it looks at the tokens of the other one"""
 
+    def __post_init__(self) -> None:
+        if self.matching_vision_layers and not self.matching_layers:
+            raise ValueError("matching_vision_layers are of a matching head's image tower: without matching_layers there is none")
+
     @property
     def vision_heads(self) -> int:
         return self.vision_width // self.vision_head_width
@@ -105,6 +109,7 @@ class Uniclip(nn.Module):
             self.proj_itm = nn.Parameter(torch.randn(width, 2) * width**-0.5)
         if sizes.matching_vision_layers:
             self.itm_visual = VisionTransformer(replace(sizes, vision_layers=sizes.matching_vision_layers))
+            # The logarithm of what the tower's cosine counts in the logit of a match.
             self.itm_scale = nn.Parameter(torch.tensor(math.log(10)))
 
     def image(self, pixels: Tensor, kept: Tensor | None = None) -> tuple[Tensor, Tensor]:
@@ -142,7 +147,9 @@ class Uniclip(nn.Module):
         logits = self.ln_itm(self.itm_decoder(states, tokens)[:, :, 0]) @ self.proj_itm
         if not self.sizes.matching_vision_layers:
             return logits
-        image = normalize(self.itm_visual.ln_post(tokens[:, 0]).float() @ self.itm_visual.proj, dim=-1)
-        text = normalize(states[:, :, 0].float() @ self.text_projection, dim=-1)
-        near = self.itm_scale.exp() * (text @ image[..., None])
+        # A scaled cosine wants more digits than autocast would leave it.
+        with torch.autocast(tokens.device.type, enabled=False):
+            image = normalize(self.itm_visual.ln_post(tokens[:, 0].float()) @ self.itm_visual.proj, dim=-1)
+            text = normalize(states[:, :, 0].float() @ self.text_projection, dim=-1)
+            near = self.itm_scale.exp() * (text @ image[..., None])
         return torch.cat([logits[..., :1], logits[..., 1:] + near], -1)

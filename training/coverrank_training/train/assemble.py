@@ -22,8 +22,10 @@ from ..models.uniclip import Uniclip, UniclipSizes
 from .loop import Run
 from .objective import Objective
 from .recipe import Recipe
+from .second_look import TERMS as SECOND_LOOK_TERMS
 from .second_look import SecondLook
 
+MATCHING_PARTS = ("itm_visual.", "itm_scale", "itm_decoder.", "ln_itm.", "proj_itm")
 _PAIR_TERMS = {"contrastive", "presence", "semantic", "matching"}
 
 
@@ -54,7 +56,7 @@ def assemble(recipe: Recipe, sources: Sources, folder: Path) -> Run:
             pairs=max(1, recipe.pairs), batch=recipe.batch, seed=recipe.seed, reuse=recipe.reuse, covers_before=recipe.covers_before,
             restyled=recipe.restyled,
         )  # fmt: skip
-        if isinstance(model, Uniclip) and sizes.matching_vision_layers:
+        if recipe.second_look:
             return _second_look(model, recipe, sources, composer, data, folder)
         exam = make_exam(composer, "validation", side=sizes.image_side)
 
@@ -81,18 +83,21 @@ def assemble(recipe: Recipe, sources: Sources, folder: Path) -> Run:
     return Run(_objective(model, recipe, sources), pairs, recipe, folder, evaluate_held_out if held_out else None)
 
 
-def _second_look(model: Uniclip, recipe: Recipe, sources: Sources, composer: Composer, data: SyntheticData, folder: Path) -> Run:
+def _second_look(model: Uniclip | R2d2, recipe: Recipe, sources: Sources, composer: Composer, data: SyntheticData, folder: Path) -> Run:
+    if not isinstance(model, Uniclip) or not model.sizes.matching_vision_layers:
+        raise ValueError("second_look needs matching_vision_layers in [model], or a checkpoint that has them")
+    if unknown := sorted(set(recipe.losses) - SECOND_LOOK_TERMS):
+        raise ValueError(f"second_look has no losses named {', '.join(unknown)}")
     collection = draw_collection(composer, "validation", COVERS, model.sizes.image_side)
 
     def evaluate(objective: nn.Module) -> dict[str, float]:
         found = find_candidates(objective.model, collection, data.tokenizer, recipe.length)  # type: ignore[arg-type]
         weights = fit_weights(found)
         before, added = gain(found, weights)
-        return {"NDCG@10 by the cosine": before, "gained": added.value, **dict(zip(found.names, weights, strict=True))}
+        return {"NDCG@10 by the cosine": before, "gained where fitted": added.value, **dict(zip(found.names, weights, strict=True))}
 
-    model.requires_grad_(False)
     for name, parameter in model.named_parameters():
-        parameter.requires_grad_("itm" in name)
+        parameter.requires_grad_(name.startswith(MATCHING_PARTS))
     return Run(SecondLook(model, _teacher(model, sources, composer), recipe, data.query_bank()), data, recipe, folder, evaluate)
 
 

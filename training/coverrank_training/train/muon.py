@@ -1,7 +1,7 @@
-"""Muon (Keller Jordan) with its matrix iteration in fp32.
+"""Muon (Keller Jordan) with its matrix iteration in fp32 on processors.
 
-PyTorch's own runs it in bf16, which processors without such instructions emulate: there a step of the demo model would take
-three seconds for it alone, and takes a tenth so.
+PyTorch's own always runs it in bf16, which processors without such instructions emulate: there a step of the demo model would
+take three seconds for it alone, and takes a tenth of one so.
 """
 
 from collections.abc import Iterable
@@ -40,8 +40,9 @@ def orthogonal(matrix: Tensor) -> Tensor:
     """[N, M] -> about U V^T of its U S V^T, by Newton and Schulz: singular values end up between .7 and 1.2."""
     a, b, c = COEFFICIENTS
     wide = matrix.T if len(matrix) > matrix.shape[1] else matrix
+    wide = wide.bfloat16() if wide.is_cuda else wide
     x = wide / wide.norm().clamp(min=EPS)
     for _ in range(ITERATIONS):
         gram = x @ x.T
         x = torch.addmm(x, torch.addmm(gram, gram, gram, beta=b, alpha=c), x, beta=a)
-    return x.T if wide is not matrix else x
+    return x.T if len(matrix) > matrix.shape[1] else x

@@ -36,6 +36,7 @@ class Objective(nn.Module):
             kept = busiest_patches(lesson, self.recipe.kept_patches, generator)
             lesson = lesson.at(kept)
         image, tokens = model.image(batch.pixels(), kept)
+        seen = model.second_look(batch.pixels(), kept)[1] if model.sizes.matching_vision_layers and "matching" in wanted else tokens
         text, states = model.words(batch.text_ids)
         scale = model.logit_scale.exp().clamp(max=LARGEST_SCALE)
         terms: dict[str, Tensor] = {}
@@ -50,11 +51,11 @@ class Objective(nn.Module):
             terms["semantic"] = uniclip_losses.semantic(logits, batch.pair_labels[told])
         if "matching" in wanted and lesson is None:
             pictures, texts, labels = pairs_in_batch(image, text, scale, batch.text_ids, generator)
-            logits = model.match(tokens[pictures], states[texts][:, None])
+            logits = model.match(seen[pictures], states[texts][:, None])
             terms["matching"] = nn.functional.cross_entropy(logits[:, 0].float(), labels)
         elif "matching" in wanted and lesson is not None:
             scaled = scale * nn.functional.normalize(image[some].float(), dim=-1)
-            terms["matching"] = self._matching_by_grade(model, tokens[some], scaled, lesson.of(some), generator)
+            terms["matching"] = self._matching_by_grade(model, seen[some], scaled, lesson.of(some), generator)
         if self.teacher is not None and lesson is not None and set(wanted) - set(terms):
             terms |= self.teacher(image, tokens, text, scale, lesson, generator)
         return {name: terms[name] for name in wanted}

@@ -23,6 +23,8 @@ class Recipe:
     """synthetic covers that earlier runs saw, for the curriculum"""
     restyled: float = 0.0
     """share of a synthetic cover's icons that are drawn in other ways than their sets do"""
+    second_look: bool = False
+    """only the matching head and an image tower of its own learn, from synthetic covers; all else stays as it is"""
     pairs: int = 0
     """texts held against what is drawn on each synthetic cover"""
     matched: int = 4
@@ -61,6 +63,8 @@ class Recipe:
             raise ValueError(f"precision is bf16 or fp32, not {self.precision}")
         if self.steps < 1 or self.batch < 1:
             raise ValueError("steps and batch are positive")
+        if self.second_look and (not self.synthetic or self.length != self.pair_length):
+            raise ValueError("second_look is for synthetic covers, with one length for all texts")
         if self.matched < 2:
             raise ValueError("matched is 2 at least: a query that matches and one that does not")
 

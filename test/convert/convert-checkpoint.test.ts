@@ -156,8 +156,8 @@ test('a matching head reads the states of the text tower, as the code that train
   }
 });
 
-test('a matching head with an image tower of its own looks at that and adds its cosine', async (t) => {
-  const folder = await temporaryFolder(t);
+/** `itm` of every picture with some texts where the matching head has a copy of the golden image tower for itself. */
+async function matchingTower(folder: string) {
   const tensors = await withMatchingHead(folder);
   const scale = 0.5;
   for (const [name, tensor] of [...tensors]) {
@@ -183,6 +183,23 @@ test('a matching head with an image tower of its own looks at that and adds its 
     return 1 / (1 + ((1 - probability) / probability) * Math.exp(-Math.exp(scale) * near));
   });
 
+  async function itm(t: TestContext, bundle: string): Promise<Float32Array> {
+    const image = await (await graph(t, bundle, 'image')).run({ pixel_values: await goldenPixels() });
+    const pictures = pairs.map(({ picture }) => picture);
+    const scores = await (await graph(t, bundle, 'rerank_float')).run({
+      input_ids: padded(tokenIds(texts, 20), 20),
+      pair_text: ids64(pairs.map(({ text }) => text)),
+      tokens: pick(image['tokens'], pictures),
+    });
+    return floats(scores['itm']);
+  }
+
+  return { tensors, wanted, itm };
+}
+
+test('a matching head with an image tower of its own looks at that and adds its cosine', async (t) => {
+  const folder = await temporaryFolder(t);
+  const { tensors, wanted, itm } = await matchingTower(folder);
   const checkpoint = await writeCheckpoint(folder, tensors);
   for (const [precision, tolerance] of [
     ['fp32', 5e-5],
@@ -193,18 +210,44 @@ test('a matching head with an image tower of its own looks at that and adds its 
     const report = await convert(checkpoint, out, { precision });
     assert.deepEqual(report.unknown, []);
     assert.equal(report.manifest.tokens?.count, 2 * 17);
-    const image = await (await graph(t, out, 'image')).run({ pixel_values: await goldenPixels() });
-    const scores = await (await graph(t, out, 'rerank_float')).run({
-      input_ids: padded(tokenIds(texts, 20), 20),
-      pair_text: ids64(pairs.map(({ text }) => text)),
-      tokens: pick(
-        image['tokens'],
-        pairs.map(({ picture }) => picture),
-      ),
-    });
-    const difference = largestDifference(floats(scores['itm']), wanted);
+    const difference = largestDifference(await itm(t, out), wanted);
     assert.ok(difference < tolerance, `${precision}: ${difference}`);
   }
+});
+
+test('of two image towers only the tokens that a head reads with a text are stored', async (t) => {
+  const folder = await temporaryFolder(t);
+  const { tensors, wanted, itm } = await matchingTower(folder);
+  const pooled = await convert(await writeCheckpoint(folder, tensors), join(folder, 'pooled'), { poolTokens: 2 });
+  assert.equal(pooled.manifest.tokens?.count, 2 * (1 + 4));
+  assert.equal((await itm(t, join(folder, 'pooled'))).length, wanted.length);
+
+  for (const name of tensors.keys())
+    if (/ocr_content|^decoder_class_embedding|^bert_embedding/.test(name)) tensors.delete(name);
+  const report = await convert(await writeCheckpoint(folder, tensors), join(folder, 'alone'));
+  assert.deepEqual(report.manifest.signals, ['cosine', 'ocr_presence', 'itm']);
+  assert.equal(report.manifest.tokens?.count, 17);
+  assert.ok(largestDifference(await itm(t, join(folder, 'alone')), wanted) < 5e-5);
+});
+
+test('an image tower that a matching head cannot have is named, and a part of one is no such thing', async (t) => {
+  const folder = await temporaryFolder(t);
+  const { tensors } = await matchingTower(folder);
+  const positions = tensors.get('itm_visual.positional_embedding');
+  assert.ok(positions !== undefined);
+  const [, width = 0] = positions.shape;
+  const smaller = new Map(tensors).set(
+    'itm_visual.positional_embedding',
+    floatTensor([10, width], new Float32Array(10 * width)),
+  );
+  await assert.rejects(
+    convert(await writeCheckpoint(folder, smaller), join(folder, 'smaller')),
+    /Both image towers need one grid; it is 4 in visual and 3 in itm_visual/,
+  );
+  tensors.delete('itm_scale');
+  const report = await convert(await writeCheckpoint(folder, tensors), join(folder, 'part'));
+  assert.deepEqual(report.manifest.signals, ['cosine', 'ocr_presence', 'ocr_semantic', 'ocr_match']);
+  assert.ok(report.unknown.includes('itm_visual.conv1.weight') && report.unknown.includes('proj_itm'));
 });
 
 test('int8 embeddings point where the fp32 ones do', async (t) => {

@@ -135,7 +135,7 @@ test('the work on texts of other queries is told to the cross-encoder', async ()
   const crossEncoder = { ...model.crossEncoder, fittingPairs };
   const ranker = createRanker({ queryEncoder, index, crossEncoder, weights: { cosine: 1 }, signals: ['cosine'] });
   await ranker.rank({ query: '蝴蝶', topN: 10, recallK: 40, rerankK: 30, deadlineMs: 10_000 }, never);
-  assert.deepEqual(told, [123]);
+  assert.ok(told.length > 0 && told.every((textsMs) => textsMs === 123));
 });
 
 test('a deadline in which not even recall can be done is an error of its own', async () => {

@@ -15,7 +15,7 @@ import { configOf, withSettings } from './settings.ts';
 import { forUsAlone, warningsOnly } from './with-service.ts';
 
 const SAMPLES = join(packageRoot, 'index', 'samples', 'manifest.ndjson');
-const QUERIES = ['向日葵', '可爱的熊猫', 'best curry rice', 'ice cream 冰淇淋'];
+const QUERIES = ['向日葵', '可爱的熊猫', 'best curry rice', 'cake 蛋糕'];
 const TOP_N = 5;
 /** Ports tried from the configured one on. */
 const PORTS = 20;

@@ -121,7 +121,9 @@ export function createCrossEncoder(deps: CrossEncoderDeps): LocalCrossEncoder {
       const size = halvedUntil((size) => size <= SMALL_CHUNK || cost.of(size) <= quickMs, most);
       const fitting = halvedUntil((size) => besideTexts(estimateMs(size), textsMs) <= remainingMs, size);
       if (fitting > 0) return evenPortion(pairs, fitting);
-      return remainingMs > 0 && queue.isRested() ? 1 : 0;
+      // Beside texts a run says little of what it takes alone, and it would make them late.
+      const isAlone = !deps.sharesCores || textsMs === 0;
+      return remainingMs > 0 && isAlone && queue.isRested() ? 1 : 0;
     },
     async warmUp() {
       const oneMs = await timeRuns(1);

@@ -167,13 +167,14 @@ test('a query behind a long one is expected to wait for its fair share alone', a
 
 test('an estimate that lets nothing through is put to the test by one pair, now and then', async (t) => {
   let clock = 0;
-  const { encoder } = gated(t, 16, () => clock);
+  const { encoder } = gated(t, 16, () => clock, true);
   const score = (pairs: number) => encoder.score(encoder.prepare('猫'), images(pairs), caller());
   await score(16);
   const tooShort = 0.1 * neededMs(encoder, 1);
   assert.equal(encoder.fittingPairs(50, tooShort), 0);
   clock += 2_000;
   assert.equal(encoder.fittingPairs(50, tooShort), 1);
+  assert.equal(encoder.fittingPairs(50, tooShort, 1), 0);
   assert.equal(encoder.fittingPairs(50, 0), 0);
   const trial = score(1);
   assert.equal(encoder.fittingPairs(50, tooShort), 0);

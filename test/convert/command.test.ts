@@ -193,7 +193,7 @@ test('the committed demo bundle is whole and opens as it was converted', async (
   const { code, stdout } = await coverrank('inspect', join(packageRoot, 'models/demo'), '--json');
   assert.equal(code, 0);
   const manifest = JSON.parse(stdout) as BundleManifest;
-  assert.deepEqual(manifest.fusion, { cosine: 1, ocr_semantic: 0.1, ocr_match: 0.06, itm: 0.3 });
+  assert.deepEqual(manifest.fusion, { cosine: 1, ocr_semantic: 0.06, ocr_match: 0.06, itm: 0.3 });
   assert.equal(manifest.rerank?.context_length, 12);
   assert.equal(manifest.tokenizer.context_length, 12);
 });

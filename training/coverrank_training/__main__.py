@@ -16,7 +16,7 @@ def main(arguments: list[str] | None = None) -> None:
     commands = parser.add_subparsers(dest="command", required=True)
     _add_train(commands.add_parser("train", help="train or fine-tune by a recipe; goes on where a run in the folder stopped"))
     exam = commands.add_parser("exam", help="how well a checkpoint recognises and reads covers that training never saw")
-    exam.add_argument("checkpoint", type=Path)
+    exam.add_argument("checkpoint", type=Path, help="a file, or the folder of a UniCLIP bundle")
     exam.add_argument("--split", choices=[s for s in SPLITS if s != "train"], default="test")
     covers = commands.add_parser("covers", help="draw covers of a split into a folder, in the CBVS format and with judgements")
     covers.add_argument("out", type=Path)
@@ -41,7 +41,9 @@ def _add_train(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("recipe", type=Path)
     parser.add_argument("--out", type=Path, required=True, help="folder of the run")
     parser.add_argument("--vocab", type=Path, required=True)
-    parser.add_argument("--checkpoint", type=Path, help="what to start from: CN-CLIP, QA-CLIP, UniCLIP or R2D2")
+    parser.add_argument(
+        "--checkpoint", type=Path, help="what to start from: CN-CLIP, QA-CLIP, UniCLIP or R2D2, or the folder of a UniCLIP bundle"
+    )
     parser.add_argument("--teacher", type=Path, help="state.pt of an earlier synthetic run")
     parser.add_argument("--data", type=Path, help="covers in the CBVS format")
     parser.add_argument("--validation", type=Path, help="more covers in the CBVS format, held out")

@@ -171,6 +171,35 @@ def test_the_service_embeds_and_scores_as_the_trained_model_does(
         assert find(scored, signal) == pytest.approx(expected[signal], abs=1e-3)
 
 
+@pytest.mark.parametrize("own_layers", [0, 1])
+@pytest.mark.parametrize(("precision", "tolerance"), [("fp32", 1e-5), ("int8", 0.15)])
+def test_a_bundle_is_read_back_as_the_model_that_it_was_made_of(
+    precision: str, tolerance: float, own_layers: int, model: Uniclip, vocabulary: Path, tmp_path: Path
+):
+    model = Uniclip(replace(model.sizes, matching_vision_layers=own_layers, text_layers=2, semantic_layers=2))
+    for name, parameter in model.named_parameters():
+        if ".ln_" in name:
+            torch.nn.init.uniform_(parameter, 0.5, 1.5)
+    save_model(model, tmp_path / "m.pt", step=1)
+    lengths = ("--context-length", 6, "--ocr-context-length", 5)
+    coverrank("convert", tmp_path / "m.pt", "--out", tmp_path / "b", "--vocab", vocabulary, "--precision", precision, *lengths)
+    before, after = load_model(tmp_path / "m.pt").eval(), load_model(tmp_path / "b").eval()
+    assert isinstance(after, Uniclip)
+    assert replace(after.sizes, positions=model.sizes.positions) == model.sizes
+    torch.manual_seed(1)
+    pixels, ids = torch.randn(3, 3, 32, 32), torch.randint(4, 16, (3, 5))
+
+    def outputs(one: Uniclip) -> list[torch.Tensor]:
+        image, tokens = one.image(pixels)
+        text, states = one.words(ids)
+        judged = one.semantic(tokens, ids[:, None]), one.match(one.second_look(pixels)[1], states[:, None])
+        return [normalize(image, dim=-1), normalize(text, dim=-1), *(j.softmax(-1) for j in (one.presence(tokens), *judged))]
+
+    with torch.no_grad():
+        for one, other in zip(outputs(before), outputs(after), strict=True):
+            assert (one - other).abs().max() < tolerance
+
+
 def find(value: object, name: str) -> float:
     """The first number of that name, at any depth."""
     if isinstance(value, dict):

@@ -7,6 +7,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from .bundle import read_bundle
 from .r2d2 import R2d2, R2d2Sizes
 from .uniclip import Uniclip, UniclipSizes
 
@@ -20,7 +21,9 @@ _FROM_RELEASED = (("ocr_exist", "ocr_presence"), ("ocr_content", "ocr_semantic")
 
 
 def read_weights(path: Path) -> Weights:
-    """The tensors of a checkpoint in fp32, without `module.`, with the names that the models here have."""
+    """The tensors of a checkpoint, or of a UniCLIP bundle's folder, in fp32 with the names that the models here have."""
+    if path.is_dir():
+        return read_bundle(path)
     loaded = torch.load(path, map_location="cpu", weights_only=True)
     weights = loaded.get("state_dict") or loaded.get("model") or loaded
     result: Weights = {}

@@ -13,7 +13,7 @@ export interface RerankJob {
   readonly share?: number;
   readonly deadline: Deadline;
   /** What is left of work on other queries' texts, in milliseconds. Default: none. */
-  readonly textsAheadMs?: (() => number) | undefined;
+  readonly textsAheadMs?: () => number;
   readonly trace?: TraceContext | undefined;
 }
 

@@ -200,6 +200,11 @@ def test_a_bundle_is_read_back_as_the_model_that_it_was_made_of(
             assert (one - other).abs().max() < tolerance
 
 
+def test_a_folder_without_a_bundle_is_named(tmp_path: Path):
+    with pytest.raises(ValueError, match=r"is no bundle: it has no image\.onnx"):
+        load_model(tmp_path)
+
+
 def find(value: object, name: str) -> float:
     """The first number of that name, at any depth."""
     if isinstance(value, dict):

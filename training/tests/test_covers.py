@@ -1,19 +1,16 @@
-import json
 import random
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from PIL import Image, ImageFont
+from PIL import Image
 
-from coverrank_training.covers.artwork import SPLITS, Artwork
+from coverrank_training.covers.artwork import SPLITS
 from coverrank_training.covers.collection import draw_collection
 from coverrank_training.covers.compose import Composer, CoverStyle
 from coverrank_training.covers.concepts import load_concepts
 from coverrank_training.covers.filler import Filler
-from coverrank_training.covers.fonts import Fonts
 from coverrank_training.covers.phrases import QUERIES, TITLES
 from coverrank_training.covers.restyle import has_one_colour, restyle
 from coverrank_training.covers.titles import _chinese_lines, _english_lines
@@ -22,39 +19,11 @@ from coverrank_training.data.synthetic import SyntheticData, character_map, regi
 from coverrank_training.evaluate.fusion import Candidates, find_candidates, fit_weights, gain
 from coverrank_training.evaluate.gates import make_exam, mean_figure, sit_exam
 from coverrank_training.losses.teaching import Teacher
-from coverrank_training.models.checkpoint import save_model
 from coverrank_training.models.uniclip import Uniclip
-from coverrank_training.train import assemble
 from coverrank_training.train.objective import Objective
 from coverrank_training.train.recipe import Recipe
 
-CONCEPTS = 6
-
-
-class BuiltInFont(Fonts):
-    """Pillow's own typeface, so that no package has to be installed."""
-
-    def names(self, language: str, split: str) -> tuple[str, ...]:
-        return ("built in",)
-
-    def open(self, name: str, size: int) -> ImageFont.FreeTypeFont:
-        return ImageFont.load_default(size)
-
-
-@pytest.fixture
-def composer(tmp_path: Path) -> Composer:
-    """Every concept is a disc of a colour of its own, in every set in another lightness."""
-    rows, sprites = [], []
-    y, x = np.mgrid[:32, :32]
-    disc = ((x - 16) ** 2 + (y - 16) ** 2 < 200).astype(np.uint8) * 255
-    for concept in range(CONCEPTS):
-        for number, name in enumerate(sorted({name for names in SPLITS.values() for name in names})):
-            colour = np.array([40 * concept, 255 - 40 * concept, 15 * number], np.uint8)
-            sprites.append(np.dstack([np.broadcast_to(colour, (32, 32, 3)), disc]))
-            rows.append([concept, name, f"{concept}"])
-    (tmp_path / "sprites.raw").write_bytes(np.stack(sprites).tobytes())
-    (tmp_path / "sprites.json").write_text(json.dumps({"side": 32, "sprites": rows}))
-    return Composer(load_concepts(CONCEPTS), Artwork(tmp_path, CONCEPTS), BuiltInFont(tmp_path))
+from .conftest import CONCEPTS
 
 
 def draw(composer: Composer, seed: int, split: str = "train", **style):
@@ -218,65 +187,6 @@ def test_matching_is_learned_with_and_without_grades(composer: Composer, tokeniz
     terms["matching"].backward()
     for part in (model.proj_itm, model.itm_decoder.resblocks[0].cross_attn.in_proj_weight, model.visual.conv1.weight):
         assert part.grad.abs().sum() > 0
-
-
-def test_a_second_look_learns_with_its_own_parts_alone_and_goes_on_where_it_stopped(
-    composer: Composer, vocabulary: Path, model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-):
-    monkeypatch.setattr(assemble, "open_composer", lambda _: composer)
-    monkeypatch.setattr(assemble, "COVERS", 12)
-    save_model(model, tmp_path / "first.pt", step=1)
-    recipe = Recipe(
-        losses={"concept": 1.0, "objects": 1.0, "matching": 1.0}, steps=24, batch=6, synthetic=True, second_look=True, length=6,
-        pair_length=6, kept_patches=3, model={"matching_vision_layers": 2}, learning_rate=5e-3, warm_up=1, decay=0.1, average=0.5,
-        precision="fp32", workers=0, evaluate_every=24, log_every=4,
-    )  # fmt: skip
-    sources = assemble.Sources(vocabulary, tmp_path / "first.pt", artwork=tmp_path)
-    straight = assemble.assemble(recipe, sources, tmp_path / "straight")
-    before = {name: value.clone() for name, value in straight.objective.model.state_dict().items()}
-    assert torch.equal(before["itm_visual.conv1.weight"], before["visual.conv1.weight"])
-    straight.train()
-    after = straight.objective.model.state_dict()
-    moved = {name.split(".")[0] for name, value in after.items() if not torch.equal(value, before[name])}
-    assert moved == {"itm_visual", "itm_scale", "itm_decoder", "ln_itm", "proj_itm"}
-    learned = [entry for entry in straight.journal.entries() if entry["kind"] == "train"]
-    assert learned[-1]["matching"] < 0.5 * learned[0]["matching"]
-    assert "gained where fitted" in straight.journal.entries()[-1]
-
-    assemble.assemble(recipe, sources, tmp_path / "stopped").train(until=10)
-    assemble.assemble(recipe, sources, tmp_path / "stopped").train()
-    states = [torch.load(tmp_path / name / "state.pt", weights_only=True)["objective"] for name in ("straight", "stopped")]
-    assert all(torch.equal(states[0][name], states[1][name]) for name in states[0])
-
-
-@pytest.mark.parametrize(
-    ("changes", "message"),
-    [
-        ({"losses": {"contrastive": 1.0}}, "contrastive"),
-        ({"model": {}}, "matching_vision_layers"),
-        ({"pair_length": 5}, "one length"),
-        ({"synthetic": False}, "synthetic"),
-    ],
-)
-def test_a_second_look_says_what_it_lacks(changes, message, composer, vocabulary: Path, model, tmp_path: Path, monkeypatch):
-    monkeypatch.setattr(assemble, "open_composer", lambda _: composer)
-    save_model(model, tmp_path / "first.pt", step=1)
-    settings = {"losses": {"concept": 1.0}, "steps": 1, "batch": 6, "synthetic": True, "second_look": True, "length": 6, "pair_length": 6}
-    settings |= {"model": {"matching_vision_layers": 2}}
-    sources = assemble.Sources(vocabulary, tmp_path / "first.pt", artwork=tmp_path)
-    with pytest.raises(ValueError, match=message):
-        assemble.assemble(Recipe(**{**settings, **changes}), sources, tmp_path / "run")
-
-
-@pytest.mark.parametrize("synthetic", [True, False])
-def test_other_runs_teach_a_matching_head_by_what_it_looks_at(composer: Composer, tokenizer, model, synthetic: bool):
-    model = Uniclip(replace(model.sizes, matching_vision_layers=1))
-    data = SyntheticData(composer, tokenizer, side=32, patch=16, length=6, pair_length=6, pairs=3, batch=6, seed=2)
-    batch = data.at(0) if synthetic else replace(data.at(0), lesson=None)
-    teacher = Teacher(64, 32, CONCEPTS, len(composer.alphabet), 1)
-    recipe = Recipe(losses={"matching": 1.0}, steps=1, batch=6, pairs=3)
-    Objective(model, teacher, recipe, data.query_bank())(batch, torch.Generator().manual_seed(1))["matching"].backward()
-    assert model.itm_visual.conv1.weight.grad.abs().sum() > 0
 
 
 def test_reranking_gains_what_its_signals_know():

@@ -33,8 +33,9 @@ export function chooseImageSize(vision: VisionSizes, given: number | undefined):
 }
 
 /**
- * Of every tower the class token and one per patch, or per so many of them; a ResNet has no tokens that a head could read. Throws
- * `invalid_config` when more patches are to be pooled than there are, and for bits that a token does not fill bytes with.
+ * Of every tower the class token and one per patch, or per so many of them; a ResNet has no tokens that a head could
+ * read. Throws `invalid_config` when more patches are to be pooled than there are, and for bits that a token does not
+ * fill bytes with.
  */
 export function tokenShape(
   vision: VisionSizes,

@@ -40,14 +40,14 @@ export function readUniclipSizes(weights: CanonicalWeights, heads: HeadCounts): 
   const vision = readVisionSizes(weights, heads.vision);
   const text = readTextSizes(weights, 'bert', heads.text);
   const [, embeddingDim = 0] = shapeOf(weights, 'text_projection', 2);
+  const sizes = { embeddingDim, vision, text };
   // The heads read the tokens of a ViT; a ResNet has none.
+  if (vision.kind !== 'vit') return { ...sizes, presence: null, semantic: null, matching: null };
   return {
-    embeddingDim,
-    vision,
-    text,
-    presence: vision.kind === 'vit' ? readPresence(weights) : null,
-    semantic: vision.kind === 'vit' ? readSemantic(weights, vision.width, text.width) : null,
-    matching: vision.kind === 'vit' ? readMatching(weights, vision, text.width) : null,
+    ...sizes,
+    presence: readPresence(weights),
+    semantic: readSemantic(weights, vision.width, text.width),
+    matching: readMatching(weights, vision, text.width),
   };
 }
 

@@ -3,7 +3,7 @@ import { DATA_TYPE } from '../onnx/onnx-proto.ts';
 import { named } from '../weights.ts';
 import { bertEmbeddings, bertStates } from './bert.ts';
 import { normalisedMemory } from './image-attention.ts';
-import { type DecoderNames, judgePairs } from './image-decoder.ts';
+import { type DecoderInputs, type DecoderNames, judgePairs } from './image-decoder.ts';
 import { type TokenShape, tokensByTower, tokensInput } from './image-tokens.ts';
 import { CLIP_EPSILON, firstRow, layerNorm, matmul, type Tower } from './layers.ts';
 import { MATCHING_TOWER } from './uniclip-image.ts';
@@ -60,18 +60,20 @@ export function addRerankGraph(tower: Tower, options: UniclipRerankOptions): voi
   const perPair = (value: Value): Value => graph.add('Gather', [value, pairText], { axis: 0 });
   const shape = { width, heads, tokenCount: options.tokens.count / options.tokens.towers };
 
+  const judge = (signal: string, names: DecoderNames, layers: number, inputs: Omit<DecoderInputs, 'perPair'>): void => {
+    const judged = judgePairs(tower, { ...inputs, perPair }, names, { ...shape, layers });
+    graph.output(judged, signal, 'float32', ['P']);
+  };
   if (semantic !== null) {
     const [memory = ''] = memories;
-    const inputs = { text: classTokenAndWords(tower, ids, options), rows: contextLength + 1, memory, perPair };
-    const judged = judgePairs(tower, inputs, SEMANTIC, { ...shape, layers: semantic.layers });
-    graph.output(judged, 'ocr_semantic', 'float32', ['P']);
+    const text = classTokenAndWords(tower, ids, options);
+    judge('ocr_semantic', SEMANTIC, semantic.layers, { text, rows: contextLength + 1, memory });
   }
   if (matching !== null) {
     const [memory = '', tokens = ''] = [memories.at(-1), byTower.at(-1)];
     const text = textTowerStates(tower, ids, matching.text);
     const plus = matching.hasTower ? nearness(tower, perPair(textEmbedding(tower, text)), tokens) : undefined;
-    const inputs = { text, rows: contextLength, memory, perPair, plus };
-    graph.output(judgePairs(tower, inputs, MATCHING, { ...shape, layers: matching.layers }), 'itm', 'float32', ['P']);
+    judge('itm', MATCHING, matching.layers, { text, rows: contextLength, memory, plus });
   }
 }
 
@@ -81,7 +83,10 @@ function textEmbedding(tower: Tower, states: Value): Value {
   return unitLength(tower, projected);
 }
 
-/** The cosine of texts [P, 1, E] and of what the matching head's tower saw [P, N, W], scaled, for the logit of a match: [P, 1, 2]. */
+/**
+ * The cosine of texts [P, 1, E] and of what the matching head's tower saw [P, N, W], scaled, for the logit of a match:
+ * [P, 1, 2].
+ */
 function nearness(tower: Tower, texts: Value, tokens: Value): Value {
   const { graph, weights } = tower;
   const normed = layerNorm(tower, firstRow(tower, tokens), `${MATCHING_TOWER}.ln_post`, CLIP_EPSILON);
@@ -114,7 +119,10 @@ function textTowerStates(tower: Tower, ids: Value, text: TextTower): Value {
   return bertStates(tower, ids, mask, { ...text, name: 'bert', firstRowOnly: false });
 }
 
-/** LpNormalization in operators that a GPU has: in the middle of a graph it would send every run to the processor and back. */
+/**
+ * LpNormalization in operators that a GPU has: in the middle of a graph it would send every run to the processor and
+ * back.
+ */
 function unitLength({ graph }: Tower, x: Value): Value {
   const length = graph.add('ReduceL2', [x, graph.int64s([-1])], { keepdims: 1 });
   return graph.add('Div', [x, graph.add('Max', [length, graph.floats('least_length', [], [LEAST_LENGTH])])]);

@@ -25,7 +25,9 @@ _AS_IT_IS = re.compile(
 
 
 def read_bundle(folder: Path) -> dict[str, Tensor]:
-    """By the names that the models here have, in fp32."""
+    """By the names that the models here have, in fp32. Raises ValueError for a folder that holds no bundle."""
+    if not (folder / "image.onnx").exists():
+        raise ValueError(f"{folder} is no bundle: it has no image.onnx")
     held = {name: values for graph in GRAPHS for name, values in _initialisers(folder / f"{graph}.onnx").items()}
     weights: dict[str, np.ndarray] = {"logit_scale": np.log(np.float32(SCALE_OF_LOGITS))}
     for name, values in held.items():
@@ -50,7 +52,9 @@ def _unfolded(name: str, values: np.ndarray, held: dict[str, np.ndarray]) -> dic
     """The tensors of a checkpoint that an initialiser, or several of which it is the first, became of."""
     place, _, part = name.rpartition(".")
     if ".cross_attn." in name:
-        return _cross_attention(place, held) if part == "query" else _plain(name, values) if "out_proj" in name else {}
+        if part == "query":
+            return _cross_attention(place, held)
+        return _plain(name, values) if "out_proj" in name else {}
     if part in ("qkv", "kv") or (place.endswith("attention.self.query") and part == "weight"):
         return _projections(place.removesuffix(".query"), held)
     if place.endswith("attention.self") and part == "bias":

@@ -17,9 +17,9 @@ export interface GraphOptions {
 export type Device = 'cpu' | 'cuda';
 
 /**
- * How long a graph's threads stay awake between two of its operators, in microseconds. To be woken costs each of some 200
- * operators of a text 20 to 50, most where the cores had been resting; for longer than this, or when no run is under way, they
- * would take the cores from the other models' threads.
+ * How long a graph's threads stay awake after one of its operators, in microseconds. To be woken costs each of some 200
+ * operators of a text 20 to 50, most where the cores had been resting; threads awake for longer would take the cores from the
+ * other models'.
  */
 const SPIN_US = '500';
 
@@ -38,7 +38,6 @@ export async function loadGraph(file: string, options: GraphOptions): Promise<Gr
       session: {
         intra_op: { allow_spinning: '1', spin_duration_us: SPIN_US },
         inter_op: { allow_spinning: '0' },
-        force_spinning_stop: '1',
         ...(cutsOffProducts() ? { x64quantprecision: '1' } : {}),
       },
     },

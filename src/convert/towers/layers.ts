@@ -65,8 +65,8 @@ export function layerNorm({ graph, weights }: Tower, x: Value, name: string, eps
 }
 
 /**
- * sum = x + skip + bias, and its layer norm. `sum` is only made where it is wanted: pre-norm blocks carry it on, post-norm
- * blocks do not.
+ * sum = x + skip + bias, and its layer norm. Pre-norm blocks carry the sum on and want it, post-norm blocks do not: the fused
+ * operator then makes none.
  */
 export function addAndNorm(
   tower: Tower,

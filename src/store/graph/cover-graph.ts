@@ -68,7 +68,7 @@ interface ReadSnapshot {
 
 /** Milliseconds of work between two looks at the thread's messages. */
 const SLICE_MS = 2;
-/** Covers read between two turns of the snapshot's checksum, which holds up its reading: a tenth of a millisecond's worth. */
+/** Covers read between two turns of the snapshot's checksum, after which its file is read: a tenth of a millisecond's worth. */
 const LOAD_CHUNK = 16;
 
 export function createCoverGraph({ store, folder, owner, efSearch }: CoverGraphOptions): CoverGraph {
